@@ -1,0 +1,227 @@
+"""Every setting once: its type, default, unit, bounds, and whether the running node may change it.
+
+The command line, the YAML files, the ROS parameters and the README's table all come from these
+frozen pydantic models. This module imports neither torch nor rclpy, so that ``--help`` is fast.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+#: Lee et al. 2018, sec. 3.3: the nine crop ratios of the paper.
+PAPER_RATIOS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6)
+PRESETS = ("fast", "balanced", "accurate", "paper")
+
+TrunkName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
+CombinationName = Literal["hierarchical", "paper", "mean"]
+DeviceName = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
+
+
+class Settings(BaseModel):
+    """A frozen, strict-keyed model: a misspelt key is an error, never ignored."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class NetworkConfig(Settings):
+    """What the depth estimation network is built from (Lee et al. 2018, sec. 3.1)."""
+
+    trunk: TrunkName = "resnet152"
+    input_size: int = Field(224, ge=64, le=1024, description="side of the square input [px]")
+    map_size: tuple[int, int] = Field((25, 32), description="(rows, columns) of the depth map")
+    modified: bool = Field(True, description="extra paths on the last blocks (stage 2)")
+
+
+class DepthSpace(Settings):
+    """What the network's output means, and the depths that it can express (sec. 3.2).
+
+    ``balanced``: the head emits u = g(d) = a1 d + (a2 / 2) d^2; ``depth``: it emits d itself.
+    All depths here are canonical metres: as seen with a focal length of ``canonical_focal`` times
+    the picture's width.
+    """
+
+    output_space: Literal["balanced", "depth"] = "balanced"
+    a1: float = Field(1.5, gt=0)
+    a2: float = Field(-0.1, le=0)
+    max_depth: float = Field(12.0, gt=0, description="largest depth the head may answer [m]")
+    canonical_focal: float = Field(0.81, gt=0, description="phi_c = fx / picture width")
+
+    @model_validator(mode="after")
+    def _invertible(self) -> DepthSpace:
+        vertex = math.inf if self.a2 == 0 else -self.a1 / self.a2
+        if self.output_space == "balanced" and self.max_depth >= vertex:
+            raise ValueError(
+                f"max_depth {self.max_depth:g} m reaches the vertex of g at {vertex:g} m, where g has "
+                f"no inverse; lower max_depth, or choose a1, a2 with -a1/a2 >= 1.2 max_depth"
+            )
+        return self
+
+
+class CombinationSettings(Settings):
+    """Which candidates are made, and how they are combined (sec. 3.3 and 3.4)."""
+
+    crop_ratios: tuple[float, ...] = PAPER_RATIOS
+    use_flips: bool = True
+    combination: CombinationName = "hierarchical"
+    ridge: float | None = Field(None, ge=0, description="None: as chosen by the fit")
+
+    @field_validator("crop_ratios")
+    @classmethod
+    def _canonical(cls, ratios: tuple[float, ...]) -> tuple[float, ...]:
+        """Largest first, each once."""
+        if not ratios:
+            raise ValueError("is empty; give at least one ratio, such as [1.0]")
+        for ratio in ratios:
+            if not 0.5 < ratio <= 1.0:
+                raise ValueError(
+                    f"{ratio:g} is not in (0.5, 1]: four corner crops of a smaller ratio leave gaps"
+                )
+        return tuple(sorted({round(ratio, 6) for ratio in ratios}, reverse=True))
+
+    @property
+    def candidates(self) -> int:
+        """M, the number of candidate depth maps."""
+        return len(self.crop_ratios) * (2 if self.use_flips else 1)
+
+    @property
+    def crops(self) -> int:
+        """Network passes a frame: one crop for ratio 1, four corners for a smaller one."""
+        corners = sum(1 if ratio == 1.0 else 4 for ratio in self.crop_ratios)
+        return corners * (2 if self.use_flips else 1)
+
+
+class Hierarchy(Settings):
+    """How far the hierarchical combination goes, and how firmly each level is held to the last."""
+
+    levels: Literal["ring", "frequency"] = "frequency"
+    ring_ridge: float = Field(0.3, ge=0)
+    frequency_ridge: float = Field(10.0, ge=0)
+
+
+class Preset(Settings):
+    """A named subset of the fitted candidates, with what the fit expects of it."""
+
+    crop_ratios: tuple[float, ...]
+    use_flips: bool
+    crops: int
+    expected_rmse: float = Field(description="held-out RMSE on the 72 x 96 grid [canonical m]")
+
+    def combination(self, settings: CombinationSettings) -> CombinationSettings:
+        """``settings`` with this preset's candidates."""
+        return settings.model_copy(
+            update={"crop_ratios": self.crop_ratios, "use_flips": self.use_flips}
+        )
+
+
+class CheckpointConfig(Settings):
+    """Everything about a checkpoint that is not a tensor; stored as JSON beside the weights."""
+
+    network: NetworkConfig
+    space: DepthSpace
+    fitted_ratios: tuple[float, ...] = Field((), description="empty: no statistics stored")
+    hierarchy: Hierarchy = Hierarchy()
+    presets: dict[str, Preset] = {}
+    metrics: dict[str, float] = {}
+    description: str = ""
+    data: str = ""
+    licence: str = ""
+
+
+def _live(default: Any, unit: str, description: str, **bounds: Any) -> Any:
+    return Field(
+        default, description=description, json_schema_extra={"live": True, "unit": unit}, **bounds
+    )
+
+
+def _startup(default: Any, unit: str, description: str, **bounds: Any) -> Any:
+    return Field(
+        default, description=description, json_schema_extra={"live": False, "unit": unit}, **bounds
+    )
+
+
+class NodeParameters(Settings):
+    """The node's parameters: the one table behind ROS, config/depth.yaml and the README."""
+
+    checkpoint: str = _startup(
+        "auto", "", "path or name of a checkpoint; 'auto': resnet152 on CUDA if installed, else resnet18"
+    )
+    device: DeviceName = _startup("auto", "", "auto, cpu, cuda or cuda:N")
+    precision: PrecisionName = _startup(
+        "auto", "", "auto (float16 on CUDA, bfloat16 on a CPU with AMX or AVX512-BF16, else float32)"
+    )
+    max_batch: int = _startup(66, "crops", "crops in one network pass; lower it to save memory", ge=1, le=4096)
+    image_transport: Literal["raw", "compressed"] = _startup(
+        "raw", "", "subscribe to image, or to image/compressed"
+    )
+    autostart: bool = _startup(True, "", "configure and activate at start; false: wait for lifecycle calls")
+
+    preset: str = _live(
+        "auto", "", "fast, balanced, accurate or paper; '' once ratios are set by hand; 'auto': fast on CPU, accurate on CUDA"
+    )
+    crop_ratios: tuple[float, ...] = _live(
+        (), "of H and W", "crop ratios, a subset of the fitted ones; empty at start: the preset's"
+    )
+    use_flips: bool = _live(False, "", "also run each crop mirrored; follows the preset until set by hand")
+    combination: CombinationName = _live(
+        "hierarchical", "", "hierarchical, paper (plain least squares) or mean"
+    )
+    ridge: float = _live(
+        -1.0, "relative", "shrinkage of the combination weights; -1: as chosen by the fit", ge=-1, le=1e6
+    )
+
+    min_depth: float = _live(0.1, "m", "nearer is NaN", ge=0, le=1e4)
+    max_depth: float = _live(10.0, "m", "farther is NaN, or inf by far_policy", gt=0, le=1e4)
+    far_policy: Literal["nan", "inf"] = _live("nan", "", "what stands for depth beyond max_depth (REP 117)")
+    depth_scale: float = _live(1.0, "", "metric depth is multiplied by this", gt=0, le=1e3)
+    focal_correction: bool = _live(
+        True, "", "scale depth by the camera's fx / width over the training camera's"
+    )
+    output_size: str = _live(
+        "", "px", "WIDTHxHEIGHT of the outputs, such as 320x240; '': the image's", pattern=r"^(\d{1,5}x\d{1,5})?$"
+    )
+    depth_encoding: Literal["32FC1", "16UC1"] = _live(
+        "32FC1", "", "32FC1: metres, NaN invalid; 16UC1: millimetres, 0 invalid (REP 118)"
+    )
+    publish_points: bool = _live(False, "", "publish depth/points even while nobody subscribes")
+    points_stride: int = _live(2, "px", "every N-th row and column becomes a point", ge=1, le=64)
+
+    @field_validator("preset")
+    @classmethod
+    def _known_preset(cls, name: str) -> str:
+        if name not in ("", "auto", *PRESETS):
+            raise ValueError(f"{name!r} is none of {', '.join(PRESETS)}, 'auto' or ''")
+        return name
+
+    @field_validator("crop_ratios")
+    @classmethod
+    def _ratios(cls, ratios: tuple[float, ...]) -> tuple[float, ...]:
+        return CombinationSettings(crop_ratios=ratios).crop_ratios if ratios else ()
+
+    @field_validator("ridge")
+    @classmethod
+    def _ridge(cls, ridge: float) -> float:
+        if ridge < 0 and ridge != -1:
+            raise ValueError(f"{ridge:g} is negative; give 0 or more, or -1 for the fit's own")
+        return ridge
+
+    @model_validator(mode="after")
+    def _range(self) -> NodeParameters:
+        if self.min_depth >= self.max_depth:
+            raise ValueError(
+                f"min_depth {self.min_depth:g} m is not below max_depth {self.max_depth:g} m"
+            )
+        return self
+
+    @property
+    def combination_settings(self) -> CombinationSettings:
+        """The part of the parameters that the estimator solves for."""
+        return CombinationSettings(
+            crop_ratios=self.crop_ratios,
+            use_flips=self.use_flips,
+            combination=self.combination,
+            ridge=None if self.ridge < 0 else self.ridge,
+        )

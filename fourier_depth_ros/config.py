@@ -108,13 +108,24 @@ class Preset(Settings):
     crop_ratios: tuple[float, ...]
     use_flips: bool
     crops: int
-    expected_rmse: float = Field(description="held-out RMSE on the 72 x 96 grid [canonical m]")
+    expected_rmse: float | None = Field(
+        None, description="held-out RMSE on the 72 x 96 grid [canonical m]; None before a fit"
+    )
 
     def combination(self, settings: CombinationSettings) -> CombinationSettings:
         """``settings`` with this preset's candidates."""
         return settings.model_copy(
             update={"crop_ratios": self.crop_ratios, "use_flips": self.use_flips}
         )
+
+
+#: What the presets are before a fit ranks the subsets.
+DEFAULT_PRESETS = {
+    "fast": Preset(crop_ratios=(1.0,), use_flips=False, crops=1),
+    "balanced": Preset(crop_ratios=(1.0, 0.85), use_flips=False, crops=5),
+    "accurate": Preset(crop_ratios=(1.0, 0.9, 0.8, 0.7), use_flips=False, crops=13),
+    "paper": Preset(crop_ratios=PAPER_RATIOS, use_flips=True, crops=66),
+}
 
 
 class CheckpointConfig(Settings):
@@ -147,41 +158,62 @@ class NodeParameters(Settings):
     """The node's parameters: the one table behind ROS, config/depth.yaml and the README."""
 
     checkpoint: str = _startup(
-        "auto", "", "path or name of a checkpoint; 'auto': resnet152 on CUDA if installed, else resnet18"
+        "auto",
+        "",
+        "path or name of a checkpoint; 'auto': resnet152 on CUDA if installed, else resnet18",
     )
     device: DeviceName = _startup("auto", "", "auto, cpu, cuda or cuda:N")
     precision: PrecisionName = _startup(
-        "auto", "", "auto (float16 on CUDA, bfloat16 on a CPU with AMX or AVX512-BF16, else float32)"
+        "auto",
+        "",
+        "auto (float16 on CUDA, bfloat16 on a CPU with AMX or AVX512-BF16, else float32)",
     )
-    max_batch: int = _startup(66, "crops", "crops in one network pass; lower it to save memory", ge=1, le=4096)
+    max_batch: int = _startup(
+        66, "crops", "crops in one network pass; lower it to save memory", ge=1, le=4096
+    )
     image_transport: Literal["raw", "compressed"] = _startup(
         "raw", "", "subscribe to image, or to image/compressed"
     )
-    autostart: bool = _startup(True, "", "configure and activate at start; false: wait for lifecycle calls")
+    autostart: bool = _startup(
+        True, "", "configure and activate at start; false: wait for lifecycle calls"
+    )
 
     preset: str = _live(
-        "auto", "", "fast, balanced, accurate or paper; '' once ratios are set by hand; 'auto': fast on CPU, accurate on CUDA"
+        "auto",
+        "",
+        "fast, balanced, accurate or paper; '' once ratios are set by hand; 'auto': fast on CPU, accurate on CUDA",
     )
     crop_ratios: tuple[float, ...] = _live(
         (), "of H and W", "crop ratios, a subset of the fitted ones; empty at start: the preset's"
     )
-    use_flips: bool = _live(False, "", "also run each crop mirrored; follows the preset until set by hand")
+    use_flips: bool = _live(
+        False, "", "also run each crop mirrored; follows the preset until set by hand"
+    )
     combination: CombinationName = _live(
         "hierarchical", "", "hierarchical, paper (plain least squares) or mean"
     )
     ridge: float = _live(
-        -1.0, "relative", "shrinkage of the combination weights; -1: as chosen by the fit", ge=-1, le=1e6
+        -1.0,
+        "relative",
+        "shrinkage of the combination weights; -1: as chosen by the fit",
+        ge=-1,
+        le=1e6,
     )
 
     min_depth: float = _live(0.1, "m", "nearer is NaN", ge=0, le=1e4)
     max_depth: float = _live(10.0, "m", "farther is NaN, or inf by far_policy", gt=0, le=1e4)
-    far_policy: Literal["nan", "inf"] = _live("nan", "", "what stands for depth beyond max_depth (REP 117)")
+    far_policy: Literal["nan", "inf"] = _live(
+        "nan", "", "what stands for depth beyond max_depth (REP 117)"
+    )
     depth_scale: float = _live(1.0, "", "metric depth is multiplied by this", gt=0, le=1e3)
     focal_correction: bool = _live(
         True, "", "scale depth by the camera's fx / width over the training camera's"
     )
     output_size: str = _live(
-        "", "px", "WIDTHxHEIGHT of the outputs, such as 320x240; '': the image's", pattern=r"^(\d{1,5}x\d{1,5})?$"
+        "",
+        "px",
+        "WIDTHxHEIGHT of the outputs, such as 320x240; '': the image's",
+        pattern=r"^(\d{1,5}x\d{1,5})?$",
     )
     depth_encoding: Literal["32FC1", "16UC1"] = _live(
         "32FC1", "", "32FC1: metres, NaN invalid; 16UC1: millimetres, 0 invalid (REP 118)"

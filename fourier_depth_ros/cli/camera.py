@@ -1,0 +1,255 @@
+"""``fourier-depth camera``: pictures, a video or a bag as a ROS 2 camera."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from jaxtyping import UInt8
+    from rclpy.node import Node
+    from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+    from std_msgs.msg import Header
+
+    from fourier_depth_ros.tools.sources import Frame, FrameSource
+
+#: decoded before the first picture is published, so that decoding doesn't cost rate [bytes]
+AHEAD_BYTES = 500_000_000
+REPORT_SECONDS = 10.0
+
+
+def camera(
+    path: Path,
+    *,
+    rate: float = 10.0,
+    hfov: float = 63.4,
+    frame_id: str = "camera_optical_frame",
+    compressed: bool = False,
+    loop: bool = True,
+    namespace: str = "",
+) -> None:
+    """Publish pictures as a camera would: image (rgb8) and camera_info with the same header.
+
+    Calibration is read from STEM.yaml or camera_info.yaml beside the pictures, or from the bag.
+    Stamps are the node's clock at publishing. Ctrl-C ends it. ROS's own arguments go last:
+    fourier-depth camera PATH --ros-args -r image:=left/image_rect
+
+    Args:
+        path: A picture, a folder of pictures, a video file or a rosbag2.
+        rate: Pictures a second [Hz]; 0 plays a video or a bag at its own pace.
+        hfov: Field of view across the width [degrees], assumed where there is no calibration.
+        frame_id: The headers' frame: x right, y down, z forward (REP 103).
+        compressed: Publish image/compressed (JPEG) in place of image.
+        loop: Start over at the end; without, wait for a subscriber and play once.
+        namespace: ROS namespace of the node and its topics.
+
+    Raises:
+        ValueError: a setting is out of range, or nothing can be read from ``path``.
+        FileNotFoundError: nothing is at ``path``.
+        ImportError: ROS 2, or rosbags for a bag, is not installed.
+    """
+    if not 0 <= rate < math.inf:
+        raise ValueError(f"rate is {rate:g}, expected Hz, or 0 for the recording's own pace")
+    if not 0 < hfov < 180:
+        raise ValueError(f"hfov is {hfov:g}, expected degrees in (0, 180)")
+    with _stop_on_signals() as stop:
+        from fourier_depth_ros.tools.sources import open_source
+
+        source = open_source(path)
+        with _camera_node(namespace) as node:
+            shots = _Shots(node, source, hfov, frame_id, compressed)
+            paced = _paced(_ahead(shots, loop, stop), rate, stop)
+            _publish(node, paced, compressed, loop, stop)
+
+
+@contextmanager
+def _stop_on_signals() -> Iterator[threading.Event]:
+    """An event that SIGINT and SIGTERM set; signals reach only a process's main thread."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _camera_node(namespace: str) -> Iterator[Node]:
+    """The node, in a context of its own that no signal shuts down while it publishes."""
+    import rclpy
+    from rclpy.exceptions import NameValidationException
+    from rclpy.signals import SignalHandlerOptions
+
+    from fourier_depth_ros.cli.ros_args import ros_args
+    from fourier_depth_ros.ros.transport import use_shared_memory_profile
+
+    use_shared_memory_profile()
+    context = rclpy.Context()
+    try:
+        rclpy.init(args=ros_args(), context=context, signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:
+        raise ValueError(f"{' '.join(ros_args())}: {error}") from error
+    try:
+        # it never spins, so it offers no parameter services: they would not answer
+        node = rclpy.create_node(
+            "camera", context=context, namespace=namespace, start_parameter_services=False
+        )
+        try:
+            yield node
+        finally:
+            node.destroy_node()
+    except NameValidationException as error:
+        raise ValueError(f"namespace: {error}") from error
+    finally:
+        rclpy.shutdown(context=context)
+
+
+class _Shot(NamedTuple):
+    """A picture as messages, complete but for their stamps."""
+
+    image: Image | CompressedImage
+    info: CameraInfo
+    stamp_ns: int | None
+
+
+class _Shots:
+    """A source's frames as messages; iterable as often as the source."""
+
+    def __init__(
+        self, node: Node, source: FrameSource, hfov: float, frame_id: str, compressed: bool
+    ) -> None:
+        self._logger = node.get_logger()
+        self._source = source
+        self._hfov = hfov
+        self._frame_id = frame_id
+        self._compressed = compressed
+
+    def __iter__(self) -> Iterator[_Shot]:
+        return map(self._shot, self._source)
+
+    def _shot(self, frame: Frame) -> _Shot:
+        from std_msgs.msg import Header
+
+        from fourier_depth_ros.ros.conversions import image_to_msg, intrinsics_to_msg
+        from fourier_depth_ros.tools.sources import intrinsics_from_hfov
+
+        height, width = frame.rgb.shape[:2]
+        intrinsics = frame.intrinsics
+        if intrinsics is None:
+            intrinsics = intrinsics_from_hfov(width, height, self._hfov)
+            self._logger.warning(
+                f"{frame.name} has no calibration: assuming a field of view of {self._hfov:g} "
+                f"degrees (fx = {intrinsics.fx:.1f} px of {width}), which depth scales with. "
+                f"Give --hfov, or a camera_info.yaml beside the pictures",
+                once=True,
+            )
+        header = Header(frame_id=self._frame_id)
+        if self._compressed:
+            image = _jpeg_msg(frame.rgb, header)
+        else:
+            image = image_to_msg(frame.rgb, header, encoding="rgb8")
+        return _Shot(image, intrinsics_to_msg(intrinsics, header), frame.stamp_ns)
+
+
+def _jpeg_msg(rgb: UInt8[np.ndarray, "height width 3"], header: Header) -> CompressedImage:
+    import cv2
+    from sensor_msgs.msg import CompressedImage
+
+    from fourier_depth_ros.ros.conversions import fill_data
+
+    _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR))
+    message = CompressedImage(header=header, format="jpeg")
+    fill_data(message, jpeg)
+    return message
+
+
+def _ahead(shots: _Shots, loop: bool, stop: threading.Event) -> Iterator[_Shot]:
+    """The shots, for ever with ``loop``; the first AHEAD_BYTES of them are made before all else."""
+    kept: list[_Shot] = []
+    size = 0
+    rest = iter(shots)
+    for shot in rest:
+        kept.append(shot)
+        size += len(shot.image.data)
+        if size > AHEAD_BYTES or stop.is_set():
+            break
+    else:
+        yield from itertools.cycle(kept) if loop else kept
+        return
+    yield from kept
+    kept.clear()
+    yield from rest
+    while loop:
+        yield from shots
+
+
+def _paced(shots: Iterator[_Shot], rate: float, stop: threading.Event) -> Iterator[_Shot]:
+    """Each shot when it is due, until ``stop``.
+
+    Due times follow from each other, not from when a shot was sent, so that the rate doesn't drift;
+    time lost to a slow shot is not caught up by a burst.
+    """
+    due, delay, previous = -math.inf, 1 / (rate or 10.0), None
+    for shot in shots:
+        if not rate:
+            if shot.stamp_ns is None:
+                raise ValueError(
+                    "rate 0 is for videos and bags, pictures have no pace: give --rate"
+                )
+            if previous is not None and shot.stamp_ns > previous:  # not at the start of a new round
+                delay = (shot.stamp_ns - previous) * 1e-9
+            previous = shot.stamp_ns
+        due = max(due + delay, time.monotonic())
+        if stop.wait(due - time.monotonic()):
+            return
+        yield shot
+
+
+def _publish(
+    node: Node, shots: Iterator[_Shot], compressed: bool, loop: bool, stop: threading.Event
+) -> None:
+    from rclpy.duration import Duration
+    from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
+    from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+    # RELIABLE serves both kinds of subscriber; depth 1: a late subscriber gets the newest picture
+    qos = QoSProfile(
+        reliability=ReliabilityPolicy.RELIABLE, history=HistoryPolicy.KEEP_LAST, depth=1
+    )
+    # as image_transport does: remapping `image` moves `image/compressed` along
+    topic = node.resolve_topic_name("image") + ("/compressed" if compressed else "")
+    images = node.create_publisher(CompressedImage if compressed else Image, topic, qos)
+    infos = node.create_publisher(CameraInfo, "camera_info", qos)
+    logger = node.get_logger()
+    logger.info(f"publishing {images.topic_name} and {infos.topic_name}")
+
+    if not loop:
+        logger.info("waiting for a subscriber")
+        while not images.get_subscription_count() and not stop.wait(0.05):
+            pass
+    count, since = 0, time.monotonic()
+    for shot in shots:
+        stamp = node.get_clock().now().to_msg()
+        shot.info.header.stamp = shot.image.header.stamp = stamp
+        infos.publish(shot.info)
+        images.publish(shot.image)
+        count += 1
+        elapsed = time.monotonic() - since
+        if elapsed >= REPORT_SECONDS:
+            logger.info(f"{count / elapsed:.2f} pictures a second")
+            count, since = 0, time.monotonic()
+    if not loop:
+        images.wait_for_all_acked(Duration(seconds=1))

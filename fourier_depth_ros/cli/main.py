@@ -1,0 +1,46 @@
+"""``fourier-depth COMMAND``: a function each, which imports what is heavy once it is called."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+
+import tyro
+
+from fourier_depth_ros.cli.camera import camera
+from fourier_depth_ros.cli.ros_args import split_ros_args
+
+COMMANDS = {
+    "camera": camera,
+}
+
+
+def main() -> int:
+    """Run the command in ``sys.argv``; its exit code.
+
+    0 for success, 1 for a mistake in what it was given, 2 for one in the command line, 130 for
+    Ctrl-C. FOURIER_DEPTH_DEBUG=1 shows the traceback of a mistake.
+    """
+    logging.basicConfig(level=logging.INFO, format="fourier-depth: %(levelname)s: %(message)s")
+    args, _ = split_ros_args(sys.argv[1:])
+    try:
+        tyro.extras.subcommand_cli_from_dict(
+            COMMANDS,
+            prog="fourier-depth",
+            description="Metric depth from single pictures (Lee et al., CVPR 2018), for ROS 2.",
+            args=args,
+            config=(tyro.conf.PositionalRequiredArgs,),
+        )
+    except (ValueError, OSError, ImportError) as error:
+        if os.environ.get("FOURIER_DEPTH_DEBUG"):
+            raise
+        print(f"fourier-depth: error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

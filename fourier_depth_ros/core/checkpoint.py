@@ -1,0 +1,157 @@
+"""Checkpoints: one safetensors file with the weights, the statistics and a JSON configuration.
+
+No pickle anywhere: a checkpoint from a stranger can be wrong, but it cannot run code.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fourier_depth_ros.config import CheckpointConfig
+from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.core.statistics import CombinerStatistics
+
+FORMAT_VERSION = 1
+_KEY = "fourier_depth"
+
+
+class CheckpointError(ValueError):
+    """A checkpoint cannot be used; the text says which file, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A network with its configuration and, once fitted, the statistics of its combination."""
+
+    config: CheckpointConfig
+    network: DepthEstimationNetwork
+    fit: CombinerStatistics | None = None
+    held_out: CombinerStatistics | None = None
+
+
+def save_checkpoint(
+    path: str | Path, checkpoint: Checkpoint, dtype: torch.dtype = torch.float16
+) -> None:
+    """Write a checkpoint, the weights as ``dtype``, the statistics as they are (float64).
+
+    The file appears whole or not at all. The inverse of load_checkpoint.
+    """
+    tensors = {}
+    for name, tensor in checkpoint.network.state_dict().items():
+        stored = tensor.to(dtype) if tensor.is_floating_point() else tensor
+        tensors[f"network.{name}"] = stored.detach().cpu().contiguous()
+    for part in ("fit", "held_out"):
+        statistics: CombinerStatistics | None = getattr(checkpoint, part)
+        if statistics is not None:
+            tensors.update({f"{part}.{k}": v for k, v in statistics.tensors().items()})
+    header = {"format_version": FORMAT_VERSION, "config": checkpoint.config.model_dump(mode="json")}
+    partial = Path(f"{path}.partial")
+    save_file(tensors, partial, metadata={_KEY: json.dumps(header)})
+    os.replace(partial, path)
+
+
+def load_checkpoint(path: str | Path) -> Checkpoint:
+    """Read a checkpoint; the weights become float32, on the CPU, in eval mode.
+
+    Raises:
+        CheckpointError: the file is missing, truncated, of another format or version, or its
+            tensors are not those of the network that its configuration names.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path}: not a whole safetensors file ({error}); copy or download it again"
+        ) from error
+    config = _parse_config(path, metadata)
+    network = _load_network(path, config, _part(tensors, "network"))
+    statistics = {
+        part: _load_statistics(path, config, _part(tensors, part)) for part in ("fit", "held_out")
+    }
+    unknown = [n for n in tensors if n.split(".")[0] not in ("network", *statistics)]
+    if unknown:
+        raise CheckpointError(f"{path}: unexpected tensors {_some(unknown)}")
+    return Checkpoint(config, network, **statistics)
+
+
+def _parse_config(path: Path, metadata: dict[str, str]) -> CheckpointConfig:
+    if _KEY not in metadata:
+        raise CheckpointError(
+            f"{path}: a safetensors file, but not a fourier_depth checkpoint (no '{_KEY}' entry in "
+            f"its metadata); convert it first"
+        )
+    try:
+        header: dict[str, Any] = json.loads(metadata[_KEY])
+        version = header["format_version"]
+        if version != FORMAT_VERSION:
+            raise CheckpointError(
+                f"{path}: format version {version}, this program reads version {FORMAT_VERSION}; "
+                f"{'update fourier_depth_ros' if version > FORMAT_VERSION else 'convert the file'}"
+            )
+        return CheckpointConfig.model_validate(header["config"])
+    except CheckpointError:
+        raise
+    except (ValidationError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise CheckpointError(f"{path}: its configuration is broken: {error}") from error
+
+
+def _load_network(
+    path: Path, config: CheckpointConfig, tensors: dict[str, Tensor]
+) -> DepthEstimationNetwork:
+    with torch.device("meta"):  # no time spent on initial values
+        network = DepthEstimationNetwork(config.network)
+    expected = network.state_dict()
+    missing, extra = sorted(expected.keys() - tensors), sorted(tensors.keys() - expected)
+    if missing or extra:
+        raise CheckpointError(
+            f"{path}: not the tensors of a {config.network.trunk} with "
+            f"modified={config.network.modified}: missing {_some(missing)}; extra {_some(extra)}"
+        )
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name].shape:
+            raise CheckpointError(
+                f"{path}: network.{name} has shape {tuple(tensor.shape)}, expected "
+                f"{tuple(expected[name].shape)}"
+            )
+    full = {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+    network.load_state_dict(full, assign=True)
+    return network.eval().requires_grad_(False)
+
+
+def _load_statistics(
+    path: Path, config: CheckpointConfig, tensors: dict[str, Tensor]
+) -> CombinerStatistics | None:
+    if not tensors:
+        return None
+    try:
+        return CombinerStatistics.from_tensors(config.fitted_ratios, tensors)
+    except (ValueError, KeyError) as error:
+        raise CheckpointError(f"{path}: {error}") from error
+
+
+def _part(tensors: dict[str, Tensor], part: str) -> dict[str, Tensor]:
+    prefix = f"{part}."
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _some(names: list[str]) -> str:
+    """At most three names, and how many more."""
+    if not names:
+        return "none"
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

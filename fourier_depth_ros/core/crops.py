@@ -1,0 +1,158 @@
+"""Crop geometry, and the matched pair extract_crops / merge_crops (Lee et al. 2018, sec. 3.3).
+
+Every ratio r gives four corner crops of size round(r [H, W]); at r = 1 the four coincide, so one is
+cut and used four times. Crops of one picture are ordered by ratio, then TL, TR, BL, BR; with flips
+the same list follows once more, each crop mirrored. Candidates are ordered likewise: all ratios
+plain, then all ratios flipped.
+
+Convention: sizes and boxes are rows first, (height, width) and (top, left, height, width), in
+pixels; resampling is bilinear with align_corners=False, antialiased where it shrinks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int, Num
+from torch import Tensor
+
+#: Lee et al. 2018, sec. 3.4: candidates are combined on this grid.
+GRID = (72, 96)
+MIN_SIDE = 32
+
+
+def crop_size(image_size: tuple[int, int], ratio: float) -> tuple[int, int]:
+    """(height, width) of the crops of one ratio: round(r [H, W])."""
+    height, width = image_size
+    return round(ratio * height), round(ratio * width)
+
+
+def crop_boxes(
+    image_size: tuple[int, int], ratios: tuple[float, ...]
+) -> list[tuple[int, int, int, int]]:
+    """The boxes (top, left, height, width) of all plain crops, in the order of extract_crops.
+
+    This is the one place that decides what becomes of a picture's aspect: a crop has the aspect of
+    the whole picture and the network sees it squeezed to a square, as the paper does. Training,
+    fitting and the node all cut their crops here.
+
+    Raises:
+        ValueError: a side under 32 pixels.
+    """
+    height, width = image_size
+    if min(height, width) < MIN_SIDE:
+        raise ValueError(
+            f"the picture is {width}x{height} pixels; at least {MIN_SIDE} on each side are needed"
+        )
+    boxes = []
+    for ratio in ratios:
+        h, w = crop_size(image_size, ratio)
+        tops, lefts = sorted({0, height - h}), sorted({0, width - w})
+        boxes += [(top, left, h, w) for top in tops for left in lefts]
+    return boxes
+
+
+def extract_crops(
+    image: Num[Tensor, "3 height width"], ratios: tuple[float, ...], side: int, flips: bool
+) -> Num[Tensor, "crops 3 side side"]:
+    """All crops of a picture, resized to ``side`` x ``side``: one antialiased resize a ratio.
+
+    ``image`` is uint8 or floating point; values keep their scale (0..255 stays 0..255). On a CPU a
+    uint8 picture stays uint8, rounded to the nearest level as PIL does, which is ten times faster
+    there; elsewhere the result is float32.
+
+    Raises:
+        ValueError: a side of the picture is under 32 pixels.
+    """
+    height, width = image.shape[-2:]
+    crop_boxes((height, width), ratios)  # the size check
+    picture = image if image.is_cpu else image.to(torch.float32)
+    crops = []
+    for ratio in ratios:
+        h, w = crop_size((height, width), ratio)
+        # A sliding window whose step is the distance between the corners sees just the corners.
+        corners = picture.unfold(1, h, max(height - h, 1)).unfold(2, w, max(width - w, 1))
+        corners = corners.permute(1, 2, 3, 4, 0).reshape(-1, h, w, 3).permute(0, 3, 1, 2)
+        crops.append(
+            F.interpolate(
+                corners, (side, side), mode="bilinear", align_corners=False, antialias=True
+            )
+        )
+    plain = torch.cat(crops)
+    return torch.cat((plain, plain.flip(-1))) if flips else plain
+
+
+@dataclass(frozen=True)
+class CropMerger:
+    """The linear map from crop maps to candidates, for one picture size and one set of ratios.
+
+    "Resize each map to its crop, average where crops overlap, resize to the grid" is separable:
+    candidate_r = A_r [[TL, TR], [BL, BR]] B_r^T / r. A (rows) and B (columns) hold the three steps.
+    """
+
+    rows: Float[Tensor, "ratios grid_rows two_map_rows"]
+    columns: Float[Tensor, "ratios grid_columns two_map_columns"]
+    scale: Float[Tensor, "ratios 1 1"]
+    slots: Int[Tensor, "ratios 2 2"]
+
+    @staticmethod
+    def build(
+        image_size: tuple[int, int],
+        ratios: tuple[float, ...],
+        map_size: tuple[int, int],
+        device: torch.device | str = "cpu",
+    ) -> CropMerger:
+        """Precompute the matrices in double precision; a few milliseconds up to 4K."""
+        sizes = [crop_size(image_size, ratio) for ratio in ratios]
+        rows = [_merge_matrix(image_size[0], h, map_size[0], GRID[0]) for h, _ in sizes]
+        columns = [_merge_matrix(image_size[1], w, map_size[1], GRID[1]) for _, w in sizes]
+        slots, first = [], 0
+        for ratio in ratios:
+            single = ratio == 1.0
+            slots.append([first] * 4 if single else [first, first + 1, first + 2, first + 3])
+            first += 1 if single else 4
+        return CropMerger(
+            rows=torch.stack(rows).to(device, torch.float32),
+            columns=torch.stack(columns).to(device, torch.float32),
+            # Sec. 3.3: a crop of ratio r looks 1/r times nearer, so the network answers r d.
+            scale=torch.tensor(ratios, device=device).reciprocal()[:, None, None],
+            slots=torch.tensor(slots, device=device).reshape(-1, 2, 2),
+        )
+
+
+def merge_crops(
+    maps: Float[Tensor, "crops map_rows map_columns"], merger: CropMerger, flips: bool
+) -> Float[Tensor, "candidates 72 96"]:
+    """Candidate depth maps [m] from the crops' depth maps [m], the inverse of extract_crops.
+
+    Overlap mean of the four corner crops, times 1/r, un-flipped, on the 72 x 96 grid.
+    """
+    plain = len(maps) // 2 if flips else len(maps)
+    stacked = torch.stack((maps[:plain], maps[plain:].flip(-1))) if flips else maps[None]
+    corners = stacked[:, merger.slots]  # (flips, ratios, 2, 2, map_rows, map_columns)
+    tiled = corners.permute(0, 1, 2, 4, 3, 5).flatten(4, 5).flatten(2, 3)
+    candidates = merger.rows @ tiled @ merger.columns.mT * merger.scale
+    return candidates.flatten(0, 1)
+
+
+def _merge_matrix(full: int, crop: int, source: int, grid: int) -> Float[Tensor, "grid two_source"]:
+    """One axis: two maps at the two ends -> overlap mean over ``full`` pixels -> ``grid`` cells."""
+    to_crop = resize_matrix(source, crop)
+    placed = torch.zeros(full, 2 * source, dtype=torch.float64)
+    placed[:crop, :source] += to_crop
+    placed[full - crop :, source:] += to_crop
+    overlap = placed.sum(dim=1, keepdim=True)  # rows of a resize sum to 1: 1 or 2 crops cover it
+    return resize_matrix(full, grid) @ (placed / overlap)
+
+
+@lru_cache(maxsize=128)
+def resize_matrix(source: int, target: int) -> Float[Tensor, "target source"]:
+    """The matrix of torch's antialiased bilinear resize along one axis (float64)."""
+    identity = torch.eye(source, dtype=torch.float64)[None, None]
+    # Resized as a square picture: torch 2.14 mistakes a (1, C, H, 1) tensor's memory layout.
+    return F.interpolate(
+        identity, (target, source), mode="bilinear", align_corners=False, antialias=True
+    )[0, 0]

@@ -1,0 +1,193 @@
+"""DepthEstimator: one picture in, metric depth out. The one thing that others call.
+
+crops -> network -> depth -> candidates -> Fourier combination -> the camera's metres, in canonical
+metres until the very end.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, UInt8
+from torch import Tensor
+
+from fourier_depth_ros.config import DEFAULT_PRESETS, CombinationSettings, Preset
+from fourier_depth_ros.core.checkpoint import Checkpoint
+from fourier_depth_ros.core.crops import CropMerger, extract_crops, merge_crops
+from fourier_depth_ros.core.fourier import FourierCombiner
+from fourier_depth_ros.core.geometry import Intrinsics, focal_factor
+from fourier_depth_ros.core.losses import to_depth
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class DepthPrediction:
+    """What one picture gave.
+
+    depth: Z depth [m] at the output size, NaN where not positive.
+    candidates: the M candidate depth maps [m] on the 72 x 96 grid, in CombinationSettings' order.
+    """
+
+    depth: Float[Tensor, "height width"]
+    candidates: Float[Tensor, "candidates 72 96"]
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """Everything fixed by a combination; swapped as a whole, so that a frame never sees halves."""
+
+    settings: CombinationSettings
+    combiner: FourierCombiner
+    mergers: dict[tuple[int, int], CropMerger] = field(default_factory=dict)
+
+
+class DepthEstimator:
+    """A checkpoint on a device, with a live combination.
+
+    set_combination may be called from another thread while predict runs: the frame under way keeps
+    the old combination, the next one has the new.
+
+    Args:
+        checkpoint: from load_checkpoint.
+        device: "auto" (CUDA if there is any), "cpu", "cuda" or "cuda:N".
+        precision: of the trunk: "auto", "float32", "bfloat16" or "float16".
+        max_batch: crops in one network pass; more passes give the same answer with less memory.
+
+    Raises:
+        ValueError: the device is not there.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        device: str = "auto",
+        precision: str = "auto",
+        max_batch: int = 66,
+    ) -> None:
+        self.config = checkpoint.config
+        self.statistics = checkpoint.fit
+        self.device = resolve_device(device)
+        self.precision = resolve_precision(precision, self.device)
+        self.max_batch = max_batch
+        self.network = checkpoint.network.to(self.device).to(memory_format=torch.channels_last)
+        self.network.set_precision(_DTYPES[self.precision])
+        self._plan = self._solve(self._default_combination())
+
+    @property
+    def presets(self) -> dict[str, Preset]:
+        """fast, balanced, accurate and paper: the fit's own, or rough ones before a fit."""
+        return self.config.presets or DEFAULT_PRESETS
+
+    @property
+    def combination(self) -> CombinationSettings:
+        """The combination that the next frame will have."""
+        return self._plan.settings
+
+    def set_combination(self, settings: CombinationSettings) -> None:
+        """Solve the optimal combination of these ratios and use it from the next frame on.
+
+        Raises:
+            ValueError: a ratio was not fitted, or nothing was and the combination is not "mean".
+                The old combination stays.
+        """
+        self._plan = self._solve(settings)
+
+    @torch.inference_mode()
+    def predict(
+        self,
+        image: UInt8[Tensor, "3 height width"],
+        intrinsics: Intrinsics | None = None,
+        output_size: tuple[int, int] | None = None,
+    ) -> DepthPrediction:
+        """Metric depth of one RGB picture.
+
+        Args:
+            image: RGB, on any device.
+            intrinsics: of this picture; None assumes the training camera's field of view, and
+                depth is wrong by the factor that the true one differs.
+            output_size: (height, width) of the depth; None: the picture's.
+
+        Raises:
+            ValueError: a side of the picture is under 32 pixels.
+        """
+        plan = self._plan
+        size = (image.shape[-2], image.shape[-1])
+        ratios, flips = plan.settings.crop_ratios, plan.settings.use_flips
+        crops = extract_crops(
+            image.to(self.device, non_blocking=True), ratios, self.config.network.input_size, flips
+        )
+        outputs = [self.network(batch) for batch in torch.split(crops, self.max_batch)]
+        maps = to_depth(torch.cat(outputs), self.config.space)
+        candidates = merge_crops(maps, self._merger(plan, size), flips)
+        combined = plan.combiner(candidates)
+        if intrinsics is not None:
+            factor = focal_factor(intrinsics, self.config.space.canonical_focal)
+            candidates, combined = candidates * factor, combined * factor
+        depth = F.interpolate(
+            combined[None, None],
+            output_size or size,
+            mode="bilinear",
+            align_corners=False,
+            antialias=True,
+        )[0, 0]
+        return DepthPrediction(depth.where(depth > 0, torch.nan), candidates)
+
+    def _merger(self, plan: _Plan, size: tuple[int, int]) -> CropMerger:
+        merger = plan.mergers.get(size)
+        if merger is None:
+            if len(plan.mergers) >= 8:  # a folder of photographs, each of its own size
+                plan.mergers.clear()
+            merger = CropMerger.build(
+                size, plan.settings.crop_ratios, self.config.network.map_size, self.device
+            )
+            plan.mergers[size] = merger
+        return merger
+
+    def _default_combination(self) -> CombinationSettings:
+        preset = self.presets["accurate" if self.device.type == "cuda" else "fast"]
+        method = "mean" if self.statistics is None else "hierarchical"
+        return preset.combination(CombinationSettings(combination=method))
+
+    def _solve(self, settings: CombinationSettings) -> _Plan:
+        if settings.combination == "mean":
+            combiner = FourierCombiner.mean(settings.candidates)
+        elif self.statistics is None:
+            raise ValueError(
+                f"combination: '{settings.combination}' needs a fitted checkpoint, and this one is "
+                f"not; set 'mean', or fit it with 'fourier-depth fit'"
+            )
+        else:
+            combiner = self.statistics.solve(settings, self.config.hierarchy).combiner()
+        return _Plan(settings, combiner.to(self.device))
+
+
+def resolve_device(name: str) -> torch.device:
+    """The torch device behind "auto", "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        ValueError: that device is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"device: '{name}' is not there, torch sees {torch.cuda.device_count()} CUDA devices; "
+            f"set 'cpu' or 'auto', or install a CUDA build of torch and the driver"
+        )
+    return device
+
+
+def resolve_precision(name: str, device: torch.device) -> str:
+    """The dtype's name behind "auto": what the device computes fastest without visible loss."""
+    if name != "auto":
+        return name
+    if device.type == "cuda":
+        return "float16"
+    # older releases of torch can't tell; there float32 is the safe answer
+    capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    native = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
+    return "bfloat16" if native else "float32"

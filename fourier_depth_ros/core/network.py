@@ -1,0 +1,105 @@
+"""The depth estimation network (Lee et al. 2018, sec. 3.1): a ResNet with modified blocks."""
+
+from __future__ import annotations
+
+import torch
+import torchvision
+from jaxtyping import Float, Num
+from torch import Tensor, nn
+from torchvision.models import ResNet
+
+from fourier_depth_ros.config import NetworkConfig
+
+#: ImageNet statistics of torchvision's weights, for pictures in [0, 1].
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+#: Sec. 3.1: channels of the extra paths.
+EXTRA_CHANNELS = {"layer3": 8, "layer4": 64}
+
+
+class ExtraPath(nn.Module):
+    """The extra path of a modified block: conv 1x3, ReLU, conv 3x1, ReLU, flatten (sec. 3.1).
+
+    'Same' padding, no bias, no batch norm.
+    """
+
+    def __init__(self, channels: int, extra_channels: int) -> None:
+        super().__init__()
+        self.across = nn.Conv2d(channels, extra_channels, (1, 3), padding=(0, 1), bias=False)
+        self.down = nn.Conv2d(extra_channels, extra_channels, (3, 1), padding=(1, 0), bias=False)
+        for conv in (self.across, self.down):
+            nn.init.normal_(conv.weight, std=0.01)
+
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n features"]:
+        """The block's output, seen through the extra path."""
+        return self.down(self.across(x).relu()).relu().flatten(1)
+
+
+class DepthEstimationNetwork(nn.Module):
+    """Crops in, depth maps out: trunk, extra paths of the modified blocks, one linear head.
+
+    The modified blocks are all of layer4 and the later 4/9 of layer3, rounded up: the last 19
+    residual blocks of ResNet-152, as in the paper.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: NetworkConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.trunk: ResNet = getattr(torchvision.models, config.trunk)(weights=None)
+        # torchvision's classifier gives its place to the head
+        pooled = self.trunk.fc.in_features
+        del self.trunk.fc
+        self.extra = nn.ModuleDict()
+        features = pooled
+        if config.modified:
+            for name, index, block in self._modified_blocks():
+                channels = _block_channels(block)
+                self.extra[f"{name}_{index}"] = ExtraPath(channels, EXTRA_CHANNELS[name])
+                stride = 16 if name == "layer3" else 32
+                features += EXTRA_CHANNELS[name] * (-(-config.input_size // stride)) ** 2
+        rows, columns = config.map_size
+        self.head = nn.Linear(features, rows * columns)
+        nn.init.normal_(self.head.weight, std=0.01)
+        nn.init.zeros_(self.head.bias)
+        for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
+            self.register_buffer(name, 255 * torch.tensor(values)[:, None, None])
+
+    def set_precision(self, dtype: torch.dtype) -> None:
+        """Compute the trunk and the extra paths in ``dtype``; the head, and so depth, in float32."""
+        self.trunk.to(dtype)
+        self.extra.to(dtype)
+
+    def _modified_blocks(self) -> list[tuple[str, int, nn.Module]]:
+        layer3, layer4 = self.trunk.layer3, self.trunk.layer4
+        first = len(layer3) - -(-len(layer3) * 4 // 9)
+        return [("layer3", i, layer3[i]) for i in range(first, len(layer3))] + [
+            ("layer4", i, block) for i, block in enumerate(layer4)
+        ]
+
+    def features(self, crops: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "n features"]:
+        """What the head sees: every extra path in the trunk's order, then layer4's global average."""
+        trunk = self.trunk
+        x = ((crops - self.mean) / self.std).to(trunk.conv1.weight.dtype)
+        x = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(x))))
+        x = trunk.layer2(trunk.layer1(x))
+        paths = []
+        for name in ("layer3", "layer4"):
+            for index, block in enumerate(getattr(trunk, name)):
+                x = block(x)
+                if (key := f"{name}_{index}") in self.extra:
+                    paths.append(self.extra[key](x))
+        return torch.cat((*paths, x.mean(dim=(2, 3))), dim=1).to(self.head.weight.dtype)
+
+    def forward(self, crops: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "n rows columns"]:
+        """The head's output for RGB crops with values 0..255, in the checkpoint's output space."""
+        return self.head(self.features(crops)).unflatten(1, self.config.map_size)
+
+
+def _block_channels(block: nn.Module) -> int:
+    """Output channels of a torchvision BasicBlock or Bottleneck."""
+    last = getattr(block, "conv3", block.conv2)
+    assert isinstance(last, nn.Conv2d)
+    return last.out_channels

@@ -1,0 +1,122 @@
+"""Choosing by cross-validation: how far the hierarchy goes, and which crops are worth their cost.
+
+Everything here works on the statistics of folds of the fit (split by room, never by picture); no
+picture is read and the network is not run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+from typing import NamedTuple
+
+from fourier_depth_ros.config import CombinationSettings, Hierarchy, Preset
+from fourier_depth_ros.core.statistics import CombinerStatistics
+
+RING_RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0)
+FREQUENCY_RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
+BALANCED_CROPS = 9
+#: "accurate" is where the curve goes flat: the fewest crops within this share of its lowest RMSE.
+FLAT = 0.005
+
+
+@dataclass(frozen=True)
+class Folds:
+    """Statistics of each fold, and of everything but that fold."""
+
+    held: tuple[CombinerStatistics, ...]
+    rest: tuple[CombinerStatistics, ...]
+
+    @staticmethod
+    def of(folds: list[CombinerStatistics]) -> Folds:
+        """Merge the complements once.
+
+        Raises:
+            ValueError: fewer than two folds hold pictures.
+        """
+        filled = [fold for fold in folds if fold.count]
+        if len(filled) < 2:
+            raise ValueError(
+                f"{len(filled)} folds hold pictures; cross-validation needs at least 2"
+            )
+        rest = [
+            reduce(CombinerStatistics.merge, filled[:i] + filled[i + 1 :])
+            for i in range(len(filled))
+        ]
+        return Folds(tuple(filled), tuple(rest))
+
+    def rmse(self, settings: CombinationSettings, hierarchy: Hierarchy) -> float:
+        """Cross-validated RMSE [m] on the 72 x 96 grid."""
+        squares = count = 0.0
+        for held, rest in zip(self.held, self.rest, strict=True):
+            weights = rest.solve(settings, hierarchy)
+            squares += held.expected_rmse(weights) ** 2 * held.count
+            count += held.count
+        return float((squares / count) ** 0.5)
+
+
+def choose_hierarchy(folds: Folds, settings: CombinationSettings) -> Hierarchy:
+    """The depth of the hierarchy and its ridges with the lowest cross-validated RMSE."""
+    rings = [Hierarchy(levels="ring", ring_ridge=ridge) for ridge in RING_RIDGES]
+    best = min(rings, key=lambda candidate: folds.rmse(settings, candidate))
+    deeper = [
+        Hierarchy(levels="frequency", ring_ridge=best.ring_ridge, frequency_ridge=ridge)
+        for ridge in FREQUENCY_RIDGES
+    ]
+    return min([best, *deeper], key=lambda candidate: folds.rmse(settings, candidate))
+
+
+class Ranked(NamedTuple):
+    """A subset of the candidates and its cross-validated RMSE [m]."""
+
+    settings: CombinationSettings
+    rmse: float
+
+
+def forward_selection(
+    folds: Folds, ratios: tuple[float, ...], hierarchy: Hierarchy
+) -> list[Ranked]:
+    """Subsets of growing cost: from the largest ratio on, always the ratio that helps most.
+
+    One path without flips and one with; the errors are cross-validated [m].
+    """
+    ranked = []
+    for flips in (False, True):
+        chosen: tuple[float, ...] = ()
+        while len(chosen) < len(ratios):
+            # The largest ratio comes first: the others only see the corners of the picture.
+            left = [r for r in ratios if r not in chosen] if chosen else [max(ratios)]
+            options = [
+                CombinationSettings(crop_ratios=(*chosen, ratio), use_flips=flips) for ratio in left
+            ]
+            errors = [folds.rmse(option, hierarchy) for option in options]
+            error, best = min(zip(errors, options, strict=True), key=lambda pair: pair[0])
+            chosen = best.crop_ratios
+            ranked.append(Ranked(best, error))
+    return ranked
+
+
+def choose_presets(ranked: list[Ranked]) -> dict[str, Preset]:
+    """fast, balanced, accurate and paper out of the ranked subsets, by crops a frame."""
+    flat = (1 + FLAT) * min(subset.rmse for subset in ranked)
+
+    def crops(subset: Ranked) -> int:
+        return subset.settings.crops
+
+    balanced = min((s for s in ranked if crops(s) <= BALANCED_CROPS), key=lambda s: s.rmse)
+    accurate = min((s for s in ranked if s.rmse <= flat), key=crops)
+    chosen = {
+        "fast": min(ranked, key=crops),
+        "balanced": balanced,
+        "accurate": max(balanced, accurate, key=crops),
+        "paper": max(ranked, key=crops),
+    }
+    return {
+        name: Preset(
+            crop_ratios=subset.settings.crop_ratios,
+            use_flips=subset.settings.use_flips,
+            crops=crops(subset),
+            expected_rmse=subset.rmse,
+        )
+        for name, subset in chosen.items()
+    }

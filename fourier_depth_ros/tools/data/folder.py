@@ -1,0 +1,64 @@
+"""RGB-D pairs in a folder: rgb/NAME.{jpg,png} and depth/NAME.png, with calibration files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fourier_depth_ros.tools.data.sample import RgbdSample
+from fourier_depth_ros.tools.sources import open_source
+
+logger = logging.getLogger(__name__)
+
+
+class FolderDepth:
+    """A folder's pairs: ``rgb/NAME.jpg`` (or .png ...) with ``depth/NAME.png``, 16 bit.
+
+    Calibration as open_source reads it: ``rgb/NAME.yaml`` or ``rgb/camera_info.yaml``. The group
+    (room, scene) is NAME up to its last underscore.
+
+    Convention: a depth of ``depth_unit`` [m] is 1, and 0 is invalid (REP 118: millimetres).
+
+    Raises:
+        FileNotFoundError: no rgb/ or depth/ folder.
+    """
+
+    def __init__(self, path: Path | str, depth_unit: float = 0.001) -> None:
+        self.path = Path(path)
+        for part in ("rgb", "depth"):
+            if not (self.path / part).is_dir():
+                raise FileNotFoundError(
+                    f"{self.path / part} does not exist; expected {self.path}/rgb/NAME.jpg with "
+                    f"{self.path}/depth/NAME.png"
+                )
+        self.depth_unit = depth_unit
+        self.skipped = 0
+        self._source = open_source(self.path / "rgb")
+
+    def __len__(self) -> int:
+        return len(self._source)  # type: ignore[arg-type]
+
+    def __iter__(self) -> Iterator[RgbdSample]:
+        self.skipped = 0
+        for frame in self._source:
+            file = self.path / "depth" / f"{frame.name}.png"
+            raw = cv2.imread(str(file), cv2.IMREAD_UNCHANGED) if file.is_file() else None
+            if raw is None or raw.ndim != 2 or raw.shape != frame.rgb.shape[:2]:
+                self._skip(file, "missing, unreadable, or not one channel of the picture's size")
+            elif frame.intrinsics is None:
+                self._skip(file, f"no calibration: write {self.path}/rgb/camera_info.yaml")
+            else:
+                depth = np.where(raw > 0, raw.astype(np.float32) * self.depth_unit, np.nan)
+                group = frame.name.rpartition("_")[0] or frame.name
+                yield RgbdSample(
+                    frame.name, group, frame.rgb, depth.astype(np.float32), frame.intrinsics
+                )
+
+    def _skip(self, file: Path, reason: str) -> None:
+        if not self.skipped:
+            logger.warning("%s skipped (%s); further ones are counted", file, reason)
+        self.skipped += 1

@@ -1,0 +1,72 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fourier_depth_ros.config import DepthSpace
+from fourier_depth_ros.core.losses import (
+    balance,
+    depth_balanced_euclidean_loss,
+    euclidean_loss,
+    to_depth,
+    unbalance,
+)
+
+SPACE = DepthSpace()
+
+
+@pytest.mark.parametrize(("depth", "slope"), [(0.0, 1.5), (5.0, 1.0), (10.0, 0.5), (15.0, 0.0)])
+def test_slope_of_g(depth, slope):
+    d = torch.tensor(depth, dtype=torch.float64, requires_grad=True)
+    balance(d, SPACE).backward()
+    assert d.grad.item() == pytest.approx(slope)
+
+
+@given(st.floats(0.0, 11.9))
+def test_unbalance_inverts_balance(depth):
+    d = torch.tensor([depth])
+    torch.testing.assert_close(unbalance(balance(d, SPACE), SPACE), d, rtol=1e-5, atol=1e-5)
+
+
+def test_unbalance_is_the_papers_formula():
+    u = torch.linspace(0.1, 9.0, 7, dtype=torch.float64)
+    torch.testing.assert_close(unbalance(u, SPACE), 15 - torch.sqrt(225 - 20 * u))
+
+
+def test_unbalance_without_curvature_is_a_division():
+    space = DepthSpace(a1=2.0, a2=0.0, max_depth=80.0)
+    torch.testing.assert_close(unbalance(torch.tensor([3.0]), space), torch.tensor([1.5]))
+
+
+def test_whatever_the_network_answers_depth_stays_in_range():
+    wild = torch.tensor([-1e30, -1.0, 0.0, 1e9, 1e30])
+    for space in (SPACE, DepthSpace(output_space="depth")):
+        depth = to_depth(wild, space)
+        assert torch.isfinite(depth).all()
+        assert depth.min() == 0.0
+        assert depth.max() <= 12.0
+
+
+def test_a_range_that_reaches_the_vertex_is_refused():
+    with pytest.raises(ValueError, match="vertex of g at 15 m"):
+        DepthSpace(max_depth=15.0)
+
+
+def test_dbe_loss_and_gradient_by_hand():
+    # d = 2 -> g = 2.8; d^ = 3 -> g = 4.05: L = 1.25^2 / 2, dL/du = 1.25, dL/dd^ = 1.25 * 1.2
+    predicted = torch.tensor([3.0, 7.0], requires_grad=True)
+    truth = torch.tensor([2.0, math.nan])
+    valid = torch.tensor([True, False])
+    loss = depth_balanced_euclidean_loss(balance(predicted, SPACE), truth, valid, SPACE)
+    loss.backward()
+    assert loss.item() == pytest.approx(0.78125)
+    torch.testing.assert_close(predicted.grad, torch.tensor([1.5, 0.0]))
+
+
+def test_euclidean_loss_by_hand_and_with_nothing_valid():
+    predicted, truth = torch.tensor([1.0, 2.0, 9.0]), torch.tensor([2.0, 4.0, 0.0])
+    valid = torch.tensor([True, True, False])
+    assert euclidean_loss(predicted, truth, valid).item() == pytest.approx(5 / 4)
+    assert euclidean_loss(predicted, truth, torch.zeros(3, dtype=torch.bool)).item() == 0.0

@@ -1,0 +1,73 @@
+"""The network's numbers (algorithm.md section 1), on the meta device: no 400 MB in a test."""
+
+import pytest
+import torch
+
+from fourier_depth_ros.config import NetworkConfig
+from fourier_depth_ros.core.network import DepthEstimationNetwork
+
+
+def on_meta(**config):
+    with torch.device("meta"):
+        return DepthEstimationNetwork(NetworkConfig(**config)).eval()
+
+
+@pytest.mark.parametrize(("side", "features"), [(224, 36_544), (228, 43_136)])
+def test_resnet152_feature_length(side, features):
+    network = on_meta(input_size=side)
+    crops = torch.zeros(2, 3, side, side, device="meta")
+    assert network.features(crops).shape == (2, features)
+    assert network.head.in_features == features
+    assert network(crops).shape == (2, 25, 32)
+
+
+def test_resnet152_parameters():
+    network = on_meta()
+    assert sum(p.numel() for p in network.head.parameters()) == 29_236_000
+    assert sum(p.numel() for p in network.extra.parameters()) == 1_612_800
+
+
+def test_the_last_19_blocks_are_modified():
+    expected = [f"layer3_{i}" for i in range(20, 36)] + [f"layer4_{i}" for i in range(3)]
+    assert list(on_meta().extra) == expected
+
+
+@pytest.mark.parametrize(
+    ("trunk", "layer3"), [("resnet18", 1), ("resnet34", 3), ("resnet50", 3), ("resnet101", 11)]
+)
+def test_smaller_trunks_keep_the_share(trunk, layer3):
+    network = on_meta(trunk=trunk, input_size=160)
+    assert sum(name.startswith("layer3") for name in network.extra) == layer3
+    crops = torch.zeros(1, 3, 160, 160, device="meta")
+    assert network.features(crops).shape[1] == network.head.in_features
+
+
+def test_stage_one_has_no_extra_paths():
+    network = on_meta(modified=False)
+    assert len(network.extra) == 0
+    assert network.head.in_features == 2048
+
+
+def test_an_extra_path_is_two_convolutions():
+    """conv 1x3 along a row, then 3x1 along a column, 'same' padding, by hand on one channel."""
+    network = DepthEstimationNetwork(NetworkConfig(trunk="resnet18", input_size=64))
+    path = network.extra["layer4_1"]
+    x = torch.zeros(1, 512, 2, 2)
+    x[0, 7] = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    with torch.no_grad():
+        path.across.weight.zero_()
+        path.down.weight.zero_()
+        path.across.weight[5, 7, 0] = torch.tensor([1.0, 0.0, 1.0])  # left + right neighbour
+        path.down.weight[9, 5, :, 0] = torch.tensor([1.0, 1.0, 0.0])  # the row above + this row
+        flat = path(x).reshape(64, 2, 2)
+    torch.testing.assert_close(flat[9], torch.tensor([[2.0, 1.0], [6.0, 4.0]]))
+    assert flat.sum() == flat[9].sum()
+
+
+def test_pictures_are_normalised_as_torchvision_does():
+    network = DepthEstimationNetwork(NetworkConfig(trunk="resnet18", input_size=64)).eval()
+    seen = []
+    network.trunk.conv1.register_forward_pre_hook(lambda _, args: seen.append(args[0]))
+    network(torch.full((1, 3, 64, 64), 127.5))
+    expected = [(0.5 - 0.485) / 0.229, (0.5 - 0.456) / 0.224, (0.5 - 0.406) / 0.225]
+    torch.testing.assert_close(seen[0][0, :, 3, 3], torch.tensor(expected), rtol=1e-4, atol=1e-5)

@@ -1,0 +1,163 @@
+"""launch/depth.launch.py under the stand-in: what it starts for which arguments."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from conftest import PACKAGE
+
+ARGUMENTS = {
+    "namespace": "",
+    "image": "image",
+    "camera_info": "",
+    "params_file": "depth.yaml",
+    "checkpoint": "",
+    "device": "",
+    "preset": "",
+    "camera": "",
+    "rviz": "false",
+    "use_sim_time": "false",
+    "respawn": "false",
+    "log_level": "info",
+}
+
+
+@pytest.fixture
+def share(prefix, monkeypatch) -> Path:
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(prefix))
+    return prefix / "share" / PACKAGE
+
+
+@pytest.fixture
+def description(share, monkeypatch):
+    """The launch description, of the installed file, made of the stand-in's parts."""
+    for name in [n for n in sys.modules if n.split(".")[0] in ("launch", "launch_ros")]:
+        monkeypatch.delitem(sys.modules, name)  # the real ones, where there are any
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "standin"))
+    pytest.importorskip("ament_index_python")
+    spec = importlib.util.spec_from_file_location(
+        "depth_launch", share / "launch" / "depth.launch.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    yield module.generate_launch_description()
+    for name in [n for n in sys.modules if n.split(".")[0] in ("launch", "launch_ros")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def launch(description):
+    """`ros2 launch fourier_depth_ros depth.launch.py name:=value ...`: what would start."""
+    import launch as standin
+
+    return lambda **arguments: standin.run(description, **arguments)
+
+
+def declared_arguments(description) -> list:
+    return [each for each in description.entities if hasattr(each, "default_value")]
+
+
+def test_every_argument_has_a_default_and_a_description(description):
+    shown = {each.name: each.default_value for each in declared_arguments(description)}
+    shown["params_file"] = Path(shown["params_file"]).name
+    assert shown == ARGUMENTS
+    for each in declared_arguments(description):
+        assert isinstance(each.default_value, str)
+        assert each.description
+        assert each.description[0] not in " A"
+
+
+def test_by_default_one_node_starts_with_the_installed_parameters(launch, share, executables):
+    (depth,) = launch()
+    assert (depth.package, depth.executable, depth.name) == (PACKAGE, "depth_node", "depth")
+    assert depth.executable in executables
+    assert depth.namespace == "/"
+    assert depth.parameter_files == [str(share / "config" / "depth.yaml")]
+    assert Path(depth.parameter_files[0]).is_file()
+    assert depth.parameters == {"use_sim_time": False}  # nothing over the file's values
+    assert depth.remappings == {
+        "image": "image",
+        "image/compressed": "image/compressed",
+        "camera_info": "camera_info",
+    }
+    assert depth.ros_arguments == ["--log-level", "info"]
+    assert depth.respawn is False
+    assert depth.output == "screen"
+
+
+def test_given_arguments_override_the_file_as_strings(launch):
+    (depth,) = launch(preset="accurate", device="cuda:0", checkpoint="2024", use_sim_time="true")
+    assert depth.parameters == {
+        "use_sim_time": True,
+        "preset": "accurate",
+        "device": "cuda:0",
+        "checkpoint": "2024",
+    }
+    assert type(depth.parameters["checkpoint"]) is str
+
+
+def test_overrides_are_parameters_of_the_node(launch, share):
+    (depth,) = launch(preset="fast", device="cpu", checkpoint="x")
+    document = yaml.safe_load((share / "config" / "depth.yaml").read_text(encoding="utf-8"))
+    known = document["/**"]["ros__parameters"]
+    assert set(depth.parameters) - {"use_sim_time"} <= set(known)
+
+
+@pytest.mark.parametrize(
+    ("image", "camera_info", "expected"),
+    [
+        ("/camera/image_rect", "", "/camera/camera_info"),
+        ("left/image_rect", "", "left/camera_info"),
+        ("/image", "", "/camera_info"),
+        ("/camera/image_rect", "/calibration", "/calibration"),
+    ],
+)
+def test_camera_info_is_looked_for_beside_the_image(launch, image, camera_info, expected):
+    (depth,) = launch(image=image, camera_info=camera_info)
+    assert depth.remappings == {
+        "image": image,
+        "image/compressed": f"{image}/compressed",
+        "camera_info": expected,
+    }
+
+
+def test_the_camera_publishes_what_the_node_reads(launch, executables):
+    depth, camera = launch(camera="demo", image="/front/image", namespace="robot1")
+    assert (camera.package, camera.executable) == (PACKAGE, "fourier-depth")
+    assert camera.executable in executables
+    assert camera.arguments == ["camera", "demo"]
+    assert camera.remappings == depth.remappings
+    assert camera.namespace == depth.namespace == "/robot1"
+
+
+def test_home_is_expanded_where_the_shell_does_not(launch, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").touch()
+    depth, camera = launch(
+        camera="~/rooms", params_file="~/mine.yaml", checkpoint="~/w.safetensors"
+    )
+    assert camera.arguments == ["camera", f"{tmp_path}/rooms"]
+    assert depth.parameter_files == [f"{tmp_path}/mine.yaml"]
+    assert depth.parameters["checkpoint"] == f"{tmp_path}/w.safetensors"
+
+
+def test_rviz_opens_the_installed_view_in_the_node_s_namespace(launch, share):
+    depth, rviz = launch(rviz="true", image="/front/image", namespace="/robot1")
+    assert (rviz.package, rviz.executable) == ("rviz2", "rviz2")
+    assert rviz.arguments == ["-d", str(share / "config" / "depth.rviz")]
+    assert Path(rviz.arguments[1]).is_file()
+    assert rviz.remappings == depth.remappings
+    assert rviz.namespace == depth.namespace == "/robot1"
+
+
+def test_respawn_and_log_level(launch):
+    (depth,) = launch(respawn="true", log_level="debug")
+    assert depth.respawn is True
+    assert depth.ros_arguments == ["--log-level", "debug"]
+
+
+def test_a_missing_parameter_file_stops_the_launch(launch):
+    with pytest.raises(FileNotFoundError, match=r"params_file: /nowhere/p.yaml does not exist"):
+        launch(params_file="/nowhere/p.yaml")

@@ -55,8 +55,8 @@ class DepthSpace(Settings):
         vertex = math.inf if self.a2 == 0 else -self.a1 / self.a2
         if self.output_space == "balanced" and self.max_depth >= vertex:
             raise ValueError(
-                f"max_depth {self.max_depth:g} m reaches the vertex of g at {vertex:g} m, where g has "
-                f"no inverse; lower max_depth, or choose a1, a2 with -a1/a2 >= 1.2 max_depth"
+                f"max_depth {self.max_depth:g} m reaches the vertex of g at {vertex:g} m, where g "
+                f"has no inverse; lower max_depth, or choose a1, a2 with -a1/a2 >= 1.2 max_depth"
             )
         return self
 
@@ -181,7 +181,8 @@ class NodeParameters(Settings):
     preset: str = _live(
         "auto",
         "",
-        "fast, balanced, accurate or paper; '' once ratios are set by hand; 'auto': fast on CPU, accurate on CUDA",
+        "fast, balanced, accurate or paper; '' once ratios are set by hand; 'auto': fast on CPU, "
+        "accurate on CUDA",
     )
     crop_ratios: tuple[float, ...] = _live(
         (), "of H and W", "crop ratios, a subset of the fitted ones; empty at start: the preset's"
@@ -213,7 +214,7 @@ class NodeParameters(Settings):
         "",
         "px",
         "WIDTHxHEIGHT of the outputs, such as 320x240; '': the image's",
-        pattern=r"^(\d{1,5}x\d{1,5})?$",
+        pattern=r"^([1-9]\d{0,3}x[1-9]\d{0,3})?$",
     )
     depth_encoding: Literal["32FC1", "16UC1"] = _live(
         "32FC1", "", "32FC1: metres, NaN invalid; 16UC1: millimetres, 0 invalid (REP 118)"
@@ -247,6 +248,14 @@ class NodeParameters(Settings):
                 f"min_depth {self.min_depth:g} m is not below max_depth {self.max_depth:g} m"
             )
         return self
+
+    @property
+    def output_shape(self) -> tuple[int, int] | None:
+        """(height, width) of the outputs [px]; None: the image's."""
+        if not self.output_size:
+            return None
+        width, height = map(int, self.output_size.split("x"))
+        return height, width
 
     @property
     def combination_settings(self) -> CombinationSettings:

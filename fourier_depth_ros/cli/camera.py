@@ -7,7 +7,7 @@ import math
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -70,15 +70,35 @@ def camera(
             _publish(node, paced, compressed, loop, stop)
 
 
+class _Stop:
+    """Whether SIGINT or SIGTERM came.
+
+    A plain flag: a handler that sets a threading.Event deadlocks where it interrupts that event's
+    ``wait``, which holds the lock that ``set`` takes.
+    """
+
+    def __init__(self) -> None:
+        self.came = False
+
+    def wait(self, until: float) -> bool:
+        """Sleep ``until`` that time of time.monotonic() [s] or a signal; whether one came."""
+        while not self.came and (seconds := until - time.monotonic()) > 0:
+            time.sleep(min(seconds, 0.1))  # a signal's handler runs at once, but the sleep goes on
+        return self.came
+
+    def set(self, *_: object) -> None:
+        """Handle a signal."""
+        self.came = True
+
+
 @contextmanager
-def _stop_on_signals() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set; signals reach only a process's main thread."""
-    stop = threading.Event()
+def _stop_on_signals() -> Iterator[_Stop]:
+    """Signals reach only a process's main thread; in another, nothing stops."""
+    stop = _Stop()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in numbers}
+    before = {number: signal.signal(number, stop.set) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:
@@ -176,15 +196,17 @@ def _jpeg_msg(rgb: UInt8[np.ndarray, "height width 3"], header: Header) -> Compr
     return message
 
 
-def _ahead(shots: _Shots, loop: bool, stop: threading.Event) -> Iterator[_Shot]:
-    """The shots, for ever with ``loop``; the first AHEAD_BYTES of them are made before all else."""
+def _ahead(
+    shots: Iterable[_Shot], loop: bool, stop: _Stop, ahead_bytes: int = AHEAD_BYTES
+) -> Iterator[_Shot]:
+    """The shots, for ever with ``loop``; the first ``ahead_bytes`` are made before all else."""
     kept: list[_Shot] = []
     size = 0
     rest = iter(shots)
     for shot in rest:
         kept.append(shot)
         size += len(shot.image.data)
-        if size > AHEAD_BYTES or stop.is_set():
+        if size > ahead_bytes or stop.came:
             break
     else:
         yield from itertools.cycle(kept) if loop else kept
@@ -196,7 +218,7 @@ def _ahead(shots: _Shots, loop: bool, stop: threading.Event) -> Iterator[_Shot]:
         yield from shots
 
 
-def _paced(shots: Iterator[_Shot], rate: float, stop: threading.Event) -> Iterator[_Shot]:
+def _paced(shots: Iterable[_Shot], rate: float, stop: _Stop) -> Iterator[_Shot]:
     """Each shot when it is due, until ``stop``.
 
     Due times follow from each other, not from when a shot was sent, so that the rate doesn't drift;
@@ -213,32 +235,27 @@ def _paced(shots: Iterator[_Shot], rate: float, stop: threading.Event) -> Iterat
                 delay = (shot.stamp_ns - previous) * 1e-9
             previous = shot.stamp_ns
         due = max(due + delay, time.monotonic())
-        if stop.wait(due - time.monotonic()):
+        if stop.wait(due):
             return
         yield shot
 
 
-def _publish(
-    node: Node, shots: Iterator[_Shot], compressed: bool, loop: bool, stop: threading.Event
-) -> None:
+def _publish(node: Node, shots: Iterable[_Shot], compressed: bool, loop: bool, stop: _Stop) -> None:
     from rclpy.duration import Duration
-    from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
     from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-    # RELIABLE serves both kinds of subscriber; depth 1: a late subscriber gets the newest picture
-    qos = QoSProfile(
-        reliability=ReliabilityPolicy.RELIABLE, history=HistoryPolicy.KEEP_LAST, depth=1
-    )
+    from fourier_depth_ros.ros.transport import output_qos
+
     # as image_transport does: remapping `image` moves `image/compressed` along
     topic = node.resolve_topic_name("image") + ("/compressed" if compressed else "")
-    images = node.create_publisher(CompressedImage if compressed else Image, topic, qos)
-    infos = node.create_publisher(CameraInfo, "camera_info", qos)
+    images = node.create_publisher(CompressedImage if compressed else Image, topic, output_qos())
+    infos = node.create_publisher(CameraInfo, "camera_info", output_qos())
     logger = node.get_logger()
     logger.info(f"publishing {images.topic_name} and {infos.topic_name}")
 
     if not loop:
         logger.info("waiting for a subscriber")
-        while not images.get_subscription_count() and not stop.wait(0.05):
+        while not images.get_subscription_count() and not stop.wait(time.monotonic() + 0.05):
             pass
     count, since = 0, time.monotonic()
     for shot in shots:

@@ -33,15 +33,16 @@ def fit(
     from fourier_depth_ros.tools.fitting import fit_combination
 
     pairs = [FolderDepth(folder, depth_unit) for folder in (data, held_out)]
-    bars = [tqdm.tqdm(p, desc=n, unit="picture") for p, n in zip(pairs, ("fit", "held out"))]
+    named = zip(pairs, ("fit", "held out"), strict=True)
+    bars = [tqdm.tqdm(p, desc=n, unit="picture") for p, n in named]
     fitted, report = fit_combination(
         load_checkpoint(checkpoint), bars[0], bars[1], device, say=print
     )
     save_checkpoint(out, fitted)
     skipped = sum(p.skipped for p in pairs)
     print(
-        f"{report.pictures} pictures of {report.groups} rooms fitted, {report.held_out_pictures} held "
-        f"out; {report.dropped} dropped for holes, {skipped} unreadable\n"
+        f"{report.pictures} pictures of {report.groups} rooms fitted, "
+        f"{report.held_out_pictures} held out; {report.dropped} dropped for holes, {skipped} unreadable\n"
         f"hierarchy: {report.hierarchy}\n"
         f"held-out RMSE [canonical m] on the 72 x 96 grid:"
     )

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Callable
 
 import tyro
 
 from fourier_depth_ros.cli.camera import camera
 from fourier_depth_ros.cli.ros_args import split_ros_args
 
-COMMANDS = {
+COMMANDS: dict[str, Callable[..., None]] = {
     "camera": camera,
 }
 

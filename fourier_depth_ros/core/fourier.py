@@ -33,11 +33,11 @@ class HalfPlane:
     sums over the half plane into sums over the disc (Parseval).
     """
 
-    rows: Int[Tensor, "frequencies"]
-    columns: Int[Tensor, "frequencies"]
-    mirrored_rows: Int[Tensor, "frequencies"]
-    radius: Float[Tensor, "frequencies"]
-    multiplicity: Float[Tensor, "frequencies"]
+    rows: Int[Tensor, frequencies]
+    columns: Int[Tensor, frequencies]
+    mirrored_rows: Int[Tensor, frequencies]
+    radius: Float[Tensor, frequencies]
+    multiplicity: Float[Tensor, frequencies]
     disc: Bool[Tensor, "rows columns"]
 
 
@@ -95,15 +95,15 @@ class FourierCombiner(nn.Module):
         self,
         weights: Float[Tensor, "frequencies 2 candidates"],
         offset: Float[Tensor, "frequencies 2"],
-        outside: Float[Tensor, "candidates"],
+        outside: Float[Tensor, candidates],
     ) -> None:
         super().__init__()
         half = half_plane()
         spread = outside.double()[:, None, None, None].repeat(1, *SPECTRUM, 2)
         constant = torch.zeros(*SPECTRUM, 2, dtype=torch.float64)
         by_candidate = weights.double().permute(2, 0, 1)
-        # The column kx = 0 holds k and -k: the same weights, the conjugate offset. Written first, so
-        # that DC, its own mirror, keeps its own offset.
+        # The column kx = 0 holds k and -k: the same weights, the conjugate offset. Mirrors first,
+        # so that DC, which is its own, keeps its own offset.
         zero = half.columns == 0
         spread[:, half.mirrored_rows[zero], 0] = by_candidate[:, zero]
         constant[half.mirrored_rows[zero], 0] = offset[zero].double() * torch.tensor([1.0, -1.0])

@@ -139,7 +139,7 @@ def decode_compressed(data: RawData, format: str) -> UInt8[np.ndarray, "height w
         )
     try:
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
-        bgr = cv2.imdecode(content, flags)
+        bgr = None if _is_cut_jpeg(content) else cv2.imdecode(content, flags)
     except cv2.error as error:
         raise ImageError(
             f"compressed picture ({format!r}, {content.size} bytes): {error}"
@@ -275,6 +275,12 @@ def _view_pixels(
     pixels = np.ndarray(shape, dtype, content, strides=strides)
     # OpenCV takes neither another byte order nor a step that is not a multiple of the value's size
     return np.require(pixels, dtype.newbyteorder("="), "A")
+
+
+def _is_cut_jpeg(content: NDArray[np.uint8]) -> bool:
+    """A JPEG without its end marker: OpenCV 5 refuses it, OpenCV 4 makes up the rest in grey."""
+    file = content.tobytes()
+    return file.startswith(b"\xff\xd8") and b"\xff\xd9" not in file
 
 
 def _to_8_bit(pixels: np.ndarray) -> np.ndarray:

@@ -68,7 +68,7 @@ class DepthEstimationNetwork(nn.Module):
             self.register_buffer(name, 255 * torch.tensor(values)[:, None, None])
 
     def set_precision(self, dtype: torch.dtype) -> None:
-        """Compute the trunk and the extra paths in ``dtype``; the head, and so depth, in float32."""
+        """Compute trunk and extra paths in ``dtype``; the head, and so depth, in float32."""
         self.trunk.to(dtype)
         self.extra.to(dtype)
 
@@ -80,7 +80,7 @@ class DepthEstimationNetwork(nn.Module):
         ]
 
     def features(self, crops: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "n features"]:
-        """What the head sees: every extra path in the trunk's order, then layer4's global average."""
+        """What the head sees: the extra paths in the trunk's order, then layer4's average."""
         trunk = self.trunk
         x = ((crops - self.mean) / self.std).to(trunk.conv1.weight.dtype)
         x = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(x))))

@@ -36,7 +36,7 @@ class Weights(NamedTuple):
 
     weights: Float[Tensor, "frequencies 2 candidates"]
     offset: Float[Tensor, "frequencies 2"]
-    outside: Float[Tensor, "candidates"]
+    outside: Float[Tensor, candidates]
     settings: CombinationSettings
 
     def combiner(self) -> FourierCombiner:
@@ -209,7 +209,7 @@ class CombinerStatistics:
         statistics.count = int(tensors["count"])
         return statistics
 
-    def _largest_ratio_mean(self, settings: CombinationSettings) -> Float[Tensor, "candidates"]:
+    def _largest_ratio_mean(self, settings: CombinationSettings) -> Float[Tensor, candidates]:
         """w0: the mean of the subset's largest ratio, 1/2 each with flips, 1 without."""
         w0 = torch.zeros(settings.candidates, dtype=torch.float64)
         w0[0] = 1.0
@@ -289,7 +289,7 @@ class _System:
     def _rings(
         self, ridge: float, mean: Float[Tensor, "frequencies 2 candidates"]
     ) -> Float[Tensor, "frequencies 2 candidates"]:
-        """One weight vector per band of |k|, both parts; no bias is taken off (algorithm notes, 6)."""
+        """One weight vector per band of |k|, for both parts; no bias is taken off."""
         half = half_plane()
         ring = (half.radius / RING_WIDTH).long()
         residual_mean = self.truth_mean - (self.mean * mean).sum(dim=-1)

@@ -17,7 +17,6 @@ from fourier_depth_ros.config import CheckpointConfig, DepthSpace, NetworkConfig
 from fourier_depth_ros.core.checkpoint import Checkpoint, save_checkpoint
 from fourier_depth_ros.core.network import IMAGENET_MEAN, IMAGENET_STD, DepthEstimationNetwork
 
-
 _CONVS = {"a": "across", "b": "down"}
 
 

@@ -243,6 +243,11 @@ def test_decodes_jpeg():
     np.testing.assert_allclose(rgb.astype(float), flat, rtol=0, atol=3)  # JPEG is lossy
 
 
+def test_jpeg_may_have_padding_after_its_end():
+    jpeg = compress(np.zeros((16, 24, 3), np.uint8), ".jpg") + bytes(64)
+    assert decode_compressed(jpeg, "jpeg").shape == (16, 24, 3)
+
+
 def test_jpeg_orientation_is_ignored():
     jpeg = compress(np.zeros((16, 24, 3), np.uint8), ".jpg")
     # a TIFF directory of one entry: tag 0x0112 (orientation), SHORT, count 1, value 6 (turn right)
@@ -254,7 +259,7 @@ def test_jpeg_orientation_is_ignored():
 
 
 @pytest.mark.parametrize("extension", [".png", ".jpg"])
-@pytest.mark.parametrize("share", [0.02, 0.5])
+@pytest.mark.parametrize("share", [0.02, 0.5, 0.99])
 def test_refuses_truncated_pictures(extension, share):
     noise = RANDOM.integers(0, 256, (48, 64, 3), dtype=np.uint8)
     whole = compress(noise, extension)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import runpy
 import shutil
+import warnings
 from pathlib import Path
 
 import pytest
@@ -22,7 +23,9 @@ def declared(monkeypatch: pytest.MonkeyPatch) -> dict:
     monkeypatch.setattr("glob.glob", lambda p: recorded["globs"].append(p) or real_glob(p))
     monkeypatch.setattr("setuptools.setup", recorded.update)
     monkeypatch.setattr("setuptools.find_packages", lambda **_: [PACKAGE])
-    runpy.run_path("setup.py")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        runpy.run_path("setup.py")  # which reads the README without closing it
     return recorded
 
 

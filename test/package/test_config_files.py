@@ -60,6 +60,8 @@ def test_yaml_says_what_the_table_says(name):
     assert " ".join(comment) == expected_comment(name)
 
 
+# rosidl's lark, on import
+@pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
 def test_ros_reads_from_the_yaml_what_is_meant(monkeypatch, tmp_path):
     """ROS's parser is not YAML's: an unquoted nan is a number to it, and mixed lists are fatal."""
     rclpy = pytest.importorskip("rclpy")

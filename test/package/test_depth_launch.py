@@ -135,12 +135,10 @@ def test_the_camera_publishes_what_the_node_reads(launch, executables):
 def test_home_is_expanded_where_the_shell_does_not(launch, monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "mine.yaml").touch()
-    depth, camera = launch(
-        camera="~/rooms", params_file="~/mine.yaml", checkpoint="~/w.safetensors"
-    )
+    depth, camera = launch(camera="~/rooms", params_file="~/mine.yaml", checkpoint="~/w")
     assert camera.arguments == ["camera", f"{tmp_path}/rooms"]
     assert depth.parameter_files == [f"{tmp_path}/mine.yaml"]
-    assert depth.parameters["checkpoint"] == f"{tmp_path}/w.safetensors"
+    assert depth.parameters["checkpoint"] == f"{tmp_path}/w"
 
 
 def test_rviz_opens_the_installed_view_in_the_node_s_namespace(launch, share):

@@ -3,6 +3,7 @@
 import glob
 import importlib.util
 import xml.etree.ElementTree as ET
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -32,7 +33,7 @@ def test_manifest_declares_each_dependency_once(manifest):
 
 
 def test_ros_comes_from_the_robot_and_never_from_pip(declared):
-    required = [*declared["install_requires"], *sum(declared["extras_require"].values(), [])]
+    required = [*declared["install_requires"], *chain(*declared["extras_require"].values())]
     assert not [each for each in required if each.startswith(("ros-", "rclpy", "cv-bridge"))]
 
 
@@ -41,7 +42,7 @@ def test_executables_point_at_functions_that_exist(executables):
     for target in executables.values():
         module, function = target.split(":")
         spec = importlib.util.find_spec(module)
-        assert spec is not None and spec.origin is not None, f"{module} does not exist"
+        assert spec is not None, f"{module} does not exist"
         assert f"def {function}(" in Path(spec.origin).read_text(encoding="utf-8")
 
 

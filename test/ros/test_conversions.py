@@ -91,8 +91,10 @@ def test_image_round_trip(encoding):
 
 def test_image_from_padded_big_endian_msg():
     msg = Image(height=2, width=1, encoding="mono16", step=3, is_bigendian=1)
-    msg.data = array.array("B", [0xFF, 0xFF, 0xEE, 0x01, 0x01, 0xEE])
-    assert image_from_msg(msg).tolist() == [[[255] * 3], [[1] * 3]]
+    msg.data = array.array("B", [0xFF, 0x00, 0xEE, 0x01, 0x80, 0xEE])
+    assert image_from_msg(msg).tolist() == [[[254] * 3], [[1] * 3]]  # 65280 / 257, 384 / 257
+    msg.encoding = "16UC1"
+    np.testing.assert_array_equal(depth_from_msg(msg), np.float32([[65.28], [0.384]]))
 
 
 def test_image_from_compressed_msg():

@@ -86,7 +86,7 @@ class Node:
 
 
 def evaluated(value, context):
-    """A parameter's value. The real launch guesses the type of a bare string; none is allowed here."""
+    """A parameter's value; no bare string, whose type the real launch would guess."""
     if isinstance(value, ParameterValue):
         return value.evaluate(context)
     if isinstance(value, bool | int | float):

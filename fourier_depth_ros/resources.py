@@ -1,0 +1,68 @@
+"""Finds the package's files (models, config, launch), however the package was installed."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+PACKAGE = "fourier_depth_ros"
+
+
+def share_directory() -> Path:
+    """The folder that holds models/, config/ and launch/.
+
+    A checkout (editable install) comes first, then every ament prefix (colcon, apt), then
+    sys.prefix (pip).
+
+    Raises:
+        FileNotFoundError: the package's files are nowhere.
+    """
+    prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    candidates = [
+        Path(__file__).resolve().parents[1],
+        *(Path(prefix) / "share" / PACKAGE for prefix in (*prefixes, sys.prefix)),
+    ]
+    for candidate in candidates:
+        if (candidate / "models").is_dir() and (candidate / "package.xml").is_file():
+            return candidate
+    raise FileNotFoundError(
+        f"{PACKAGE}'s models/ and config/ are in none of {', '.join(map(str, candidates))}; "
+        f"source install/setup.bash, or install the package again"
+    )
+
+
+def find_checkpoint(name: str, cuda: bool) -> tuple[Path, str]:
+    """The checkpoint file behind a path, a name in models/ ('resnet18_starter') or 'auto'.
+
+    'auto' is a ResNet-152 where there is CUDA and such a file, else the smallest one. Returns the
+    path, and for 'auto' a sentence that says what was chosen and why ('' else).
+
+    Raises:
+        FileNotFoundError: no such file; the text lists the names that there are.
+    """
+    if name != "auto":
+        given = Path(name).expanduser()
+        installed = share_directory() / "models" / f"{name}.safetensors"
+        for path in (given, installed):
+            if path.is_file():
+                return path, ""
+        raise FileNotFoundError(
+            f"checkpoint: '{name}' is neither a file nor one of {', '.join(_names()) or 'none'} in "
+            f"{share_directory() / 'models'}"
+        )
+    large = [name for name in _names() if name.startswith("resnet152")]
+    if cuda and large:
+        return share_directory() / "models" / f"{large[0]}.safetensors", f"'auto' chose {large[0]}"
+    small = [name for name in _names() if name.startswith("resnet18")]
+    if not small:
+        raise FileNotFoundError(f"no checkpoint in {share_directory() / 'models'}; give a path")
+    why = "no ResNet-152 checkpoint is installed" if cuda else "this machine has no CUDA device"
+    return (
+        share_directory() / "models" / f"{small[0]}.safetensors",
+        f"'auto' chose {small[0]}, the small network, because {why}",
+    )
+
+
+def _names() -> list[str]:
+    return sorted(file.stem for file in (share_directory() / "models").glob("*.safetensors"))

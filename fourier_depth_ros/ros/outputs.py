@@ -1,0 +1,92 @@
+"""The node's publishers, each computed only while somebody listens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos_overriding_options import QoSOverridingOptions
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from std_msgs.msg import Float64MultiArray, Header
+
+from fourier_depth_ros.config import NodeParameters
+from fourier_depth_ros.core.geometry import Intrinsics, scale_intrinsics
+from fourier_depth_ros.core.imaging import colorize_depth
+from fourier_depth_ros.ros.conversions import depth_to_msg, image_to_msg, points_to_msg
+from fourier_depth_ros.ros.transport import latched_qos, output_qos
+
+
+@dataclass(frozen=True)
+class DepthFrame:
+    """One finished frame.
+
+    header: the input image's. rgb: (h, w, 3) uint8, the input image. depth: (H, W) float32 [m],
+    NaN (or inf by far_policy) outside the range. intrinsics: of the input image, None if unknown;
+    camera_info: of the depth image.
+    """
+
+    header: Header
+    rgb: np.ndarray
+    depth: np.ndarray
+    intrinsics: Intrinsics | None
+    camera_info: CameraInfo | None
+
+
+class DepthOutputs:
+    """depth/image, depth/camera_info, depth/color, depth/points and ~/active_ratios."""
+
+    def __init__(self, node: LifecycleNode) -> None:
+        self._node = node
+
+        def create(kind: type, topic: str):  # type: ignore[no-untyped-def]
+            return node.create_lifecycle_publisher(
+                kind,
+                topic,
+                output_qos(),
+                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            )
+
+        self._image = create(Image, "depth/image")
+        self._camera_info = create(CameraInfo, "depth/camera_info")
+        self._color = create(Image, "depth/color")
+        self._points = create(PointCloud2, "depth/points")
+        # not a lifecycle publisher: what will be active is known before activation
+        self._ratios = node.create_publisher(Float64MultiArray, "~/active_ratios", latched_qos())
+
+    def wanted(self, settings: NodeParameters) -> bool:
+        """Whether anybody listens to anything; if not, the network may rest."""
+        listened = (self._image, self._camera_info, self._color, self._points)
+        return settings.publish_points or any(p.get_subscription_count() for p in listened)
+
+    def publish(self, frame: DepthFrame, settings: NodeParameters) -> None:
+        """Publish what is listened to; points need intrinsics and are left out without them."""
+        if self._image.get_subscription_count():
+            self._image.publish(depth_to_msg(frame.depth, frame.header, settings.depth_encoding))
+        if frame.camera_info is not None and self._camera_info.get_subscription_count():
+            self._camera_info.publish(frame.camera_info)
+        if self._color.get_subscription_count():
+            color = colorize_depth(frame.depth, settings.min_depth, settings.max_depth)
+            self._color.publish(image_to_msg(color, frame.header))
+        if frame.intrinsics is not None and self.points_wanted(settings):
+            height, width = frame.depth.shape
+            intrinsics = scale_intrinsics(frame.intrinsics, width, height)
+            self._points.publish(
+                points_to_msg(
+                    frame.depth, frame.rgb, intrinsics, frame.header, settings.points_stride
+                )
+            )
+
+    def points_wanted(self, settings: NodeParameters) -> bool:
+        """Whether a cloud is asked for."""
+        return settings.publish_points or self._points.get_subscription_count() > 0
+
+    def announce_ratios(self, ratios: tuple[float, ...]) -> None:
+        """Tell late and early listeners alike which crop ratios are active."""
+        self._ratios.publish(Float64MultiArray(data=list(ratios)))
+
+    def destroy(self) -> None:
+        """Take all publishers down."""
+        for publisher in (self._image, self._camera_info, self._color, self._points):
+            self._node.destroy_lifecycle_publisher(publisher)
+        self._node.destroy_publisher(self._ratios)

@@ -1,0 +1,250 @@
+"""NodeParameters <-> ROS parameters: declaring, coercing every spelling, changing as a whole.
+
+ROS keeps a mirror; the frozen NodeParameters is the truth. All of a change is valid, or none of it
+happens.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from fourier_depth_ros.config import PRESETS, NodeParameters, Preset
+
+#: Parameters that rclpy itself declares.
+_FOREIGN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
+_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
+
+
+class ParameterError(ValueError):
+    """A parameter has a wrong value; the text names it, and says what is accepted."""
+
+
+def declare(node: Node) -> NodeParameters:
+    """Declare every parameter on ``node``; the settings that the overrides (YAML, -p) ask for.
+
+    Typed dynamically, because `ros2 param set` sends "[1, 0.8]" as a string and 8 as an integer;
+    NodeParameters is stricter than ROS types could be.
+
+    Raises:
+        ParameterError: an override is invalid.
+    """
+    for name, field in NodeParameters.model_fields.items():
+        node.declare_parameter(name, to_ros(field.default), _descriptor(name))
+    given = {name: node.get_parameter(name).value for name in NodeParameters.model_fields}
+    changes = {name: coerce(name, value) for name, value in given.items()}
+    if isinstance(changes["crop_ratios"], str):  # a preset's name
+        changes["preset"], changes["crop_ratios"] = changes["crop_ratios"], ()
+    return _validated(changes)
+
+
+def misspelt(node: Node) -> list[str]:
+    """One sentence for each override that nobody declared: ROS ignores those silently."""
+    overrides: Mapping[str, Any] = getattr(node, "_parameter_overrides", {})
+    sentences = []
+    for name in overrides:
+        if name in NodeParameters.model_fields or name.startswith(_FOREIGN):
+            continue
+        close = difflib.get_close_matches(name, NodeParameters.model_fields, n=1)
+        hint = f"; did you mean '{close[0]}'?" if close else ""
+        sentences.append(f"parameter '{name}' does not exist and is ignored{hint}")
+    return sentences
+
+
+def resolve(
+    settings: NodeParameters, presets: Mapping[str, Preset], automatic: str
+) -> NodeParameters:
+    """Settings with actual crop ratios, once the checkpoint's presets are known.
+
+    Ratios given at start win over 'auto'; with a preset's name they have to agree. 'auto' and ''
+    without ratios mean the preset ``automatic``.
+
+    Raises:
+        ParameterError: preset and crop_ratios contradict each other.
+    """
+    name = settings.preset if settings.preset in presets else automatic
+    preset = presets[name]
+    if not settings.crop_ratios:
+        # use_flips: true is a wish; false is the default and follows the preset
+        flips = settings.use_flips or preset.use_flips
+        kept = name if flips == preset.use_flips else ""
+        return settings.model_copy(
+            update={"preset": kept, "crop_ratios": preset.crop_ratios, "use_flips": flips}
+        )
+    matches = _matches(settings, preset)
+    if settings.preset in presets and not matches:
+        raise ParameterError(_contradiction(settings.preset, preset))
+    return settings.model_copy(update={"preset": settings.preset if matches else ""})
+
+
+def change(
+    settings: NodeParameters, changes: Mapping[str, Any], presets: Mapping[str, Preset] | None
+) -> NodeParameters:
+    """``settings`` with all of ``changes`` (ROS values), or an error and nothing changed.
+
+    A preset brings its ratios and flips; ratios or flips set by hand clear the preset's name unless
+    they are that preset's. ``presets`` is None before a checkpoint is loaded.
+
+    Raises:
+        ParameterError: a value is invalid, a startup parameter would change, or preset and ratios
+            contradict each other.
+    """
+    wanted = {name: coerce(name, value) for name, value in changes.items()}
+    for name, value in wanted.items():
+        if not is_live(name) and value != getattr(settings, name):
+            raise ParameterError(f"{name}: is read at start only; restart the node to change it")
+    if isinstance(wanted.get("crop_ratios"), str):
+        wanted["preset"] = wanted.pop("crop_ratios")
+    if "crop_ratios" in wanted and not wanted["crop_ratios"]:
+        raise ParameterError(f"crop_ratios: is empty; {_ACCEPTED}")
+    new = _validated({**settings.model_dump(), **wanted})
+    if presets is None:
+        return _changed_before_load(new, wanted)
+    if wanted.get("preset") == "auto":
+        raise ParameterError(f"preset: 'auto' is for the start; choose one of {', '.join(PRESETS)}")
+    if wanted.get("preset"):
+        preset = presets[new.preset]
+        implied = {"crop_ratios": preset.crop_ratios, "use_flips": preset.use_flips}
+        if any(wanted.get(name, value) != value for name, value in implied.items()):
+            raise ParameterError(_contradiction(new.preset, preset))
+        return new.model_copy(update=implied)
+    if new.preset and not _matches(new, presets[new.preset]):
+        return new.model_copy(update={"preset": ""})
+    return new
+
+
+def _changed_before_load(new: NodeParameters, wanted: Mapping[str, Any]) -> NodeParameters:
+    """The later of preset and ratios wins; given together, resolve will compare them."""
+    if "preset" in wanted and "crop_ratios" not in wanted:
+        return new.model_copy(update={"crop_ratios": ()})
+    if "crop_ratios" in wanted and "preset" not in wanted:
+        return new.model_copy(update={"preset": ""})
+    return new
+
+
+def is_live(name: str) -> bool:
+    """Whether the running node may change this parameter."""
+    extra = NodeParameters.model_fields[name].json_schema_extra
+    return isinstance(extra, dict) and bool(extra["live"])
+
+
+def coerce(name: str, value: Any) -> Any:
+    """The Python value that a ROS value means: its spellings of lists, and integers for doubles.
+
+    Raises:
+        ParameterError: the text of crop_ratios is no list of numbers, or the parameter was deleted.
+    """
+    if value is None:
+        raise ParameterError(f"{name}: cannot be deleted or unset")
+    kind = type(NodeParameters.model_fields[name].default)
+    if kind is tuple:
+        return _ratios(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
+        raise ParameterError(
+            f"{name}: {value!r} is a {type(value).__name__}, expected a {kind.__name__}"
+        )
+    return value
+
+
+def to_ros(value: Any) -> Any:
+    """What the parameter server shows: doubles for ratios, '' while there are none yet."""
+    if isinstance(value, tuple):
+        return list(value) if value else ""
+    return value
+
+
+_ACCEPTED = 'give numbers in (0.5, 1], such as "[1.0, 0.8]" or "1 .8", or one of ' + ", ".join(
+    PRESETS
+)
+
+
+def _ratios(value: Any) -> tuple[float, ...] | str:
+    if isinstance(value, str):
+        text = value.strip()
+        if text in PRESETS:
+            return text
+        items = text.strip("[]()").replace(",", " ").split()
+        if not all(re.fullmatch(_NUMBER, item) for item in items):
+            raise ParameterError(f"crop_ratios: {value!r} is no list of numbers; {_ACCEPTED}")
+        return tuple(float(item) for item in items)
+    if isinstance(value, (bool, bytes)):
+        raise ParameterError(f"crop_ratios: {value!r} is no list of numbers; {_ACCEPTED}")
+    items = list(value) if hasattr(value, "__iter__") else [value]
+    if not all(isinstance(item, (int, float)) and not isinstance(item, bool) for item in items):
+        raise ParameterError(f"crop_ratios: {value!r} is no list of numbers; {_ACCEPTED}")
+    return tuple(float(item) for item in items)
+
+
+def _validated(values: Mapping[str, Any]) -> NodeParameters:
+    try:
+        return NodeParameters.model_validate(values)
+    except ValidationError as error:
+        raise ParameterError("; ".join(_sentence(e) for e in error.errors())) from error
+
+
+def _sentence(error: Any) -> str:
+    """'max_depth: -1.0: Input should be greater than 0', from pydantic's own words."""
+    message = error["msg"].removeprefix("Value error, ")
+    if not error["loc"]:
+        return str(message)
+    name = error["loc"][0]
+    given = "" if error["type"] == "value_error" else f"{error['input']!r}: "
+    return f"{name}: {given}{message}"
+
+
+def _matches(settings: NodeParameters, preset: Preset) -> bool:
+    return (settings.crop_ratios, settings.use_flips) == (preset.crop_ratios, preset.use_flips)
+
+
+def _contradiction(name: str, preset: Preset) -> str:
+    return (
+        f"preset: '{name}' means crop_ratios {list(preset.crop_ratios)} with use_flips "
+        f"{str(preset.use_flips).lower()}; set the preset or the ratios, not both"
+    )
+
+
+def _descriptor(name: str) -> ParameterDescriptor:
+    field = NodeParameters.model_fields[name]
+    extra = field.json_schema_extra
+    unit = f" [{extra['unit']}]" if isinstance(extra, dict) and extra["unit"] else ""
+    descriptor = ParameterDescriptor(
+        name=name,
+        description=f"{field.description}{unit}",
+        dynamic_typing=True,
+        read_only=not is_live(name),
+    )
+    lower, upper = (_bound(field.metadata, kind) for kind in (("ge", "gt"), ("le", "lt")))
+    if lower is not None and upper is not None:
+        if isinstance(field.default, int):
+            descriptor.integer_range = [IntegerRange(from_value=int(lower), to_value=int(upper))]
+        else:
+            descriptor.floating_point_range = [
+                FloatingPointRange(from_value=float(lower), to_value=float(upper))
+            ]
+    return descriptor
+
+
+def _bound(metadata: list[Any], kinds: tuple[str, ...]) -> float | None:
+    values = [getattr(item, kind) for item in metadata for kind in kinds if hasattr(item, kind)]
+    return values[0] if values else None
+
+
+def mirror(node: Node, settings: NodeParameters) -> list[Parameter]:
+    """The ROS parameters whose shown value is not the settings' canonical one."""
+    stale = []
+    for name in NodeParameters.model_fields:
+        value = to_ros(getattr(settings, name))
+        shown = node.get_parameter(name).value
+        shown = list(shown) if hasattr(shown, "typecode") else shown
+        if type(shown) is not type(value) or shown != value:
+            stale.append(Parameter(name, value=value))
+    return stale

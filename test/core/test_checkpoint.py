@@ -1,0 +1,130 @@
+import json
+
+import pytest
+import torch
+from checkpoints import constant_checkpoint, save_constant
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from fourier_depth_ros.config import CombinationSettings
+from fourier_depth_ros.core.checkpoint import CheckpointError, load_checkpoint, save_checkpoint
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    return save_constant(tmp_path_factory.mktemp("checkpoint") / "constant.safetensors")
+
+
+def rewritten(saved, path, change):
+    """The checkpoint with its tensors and header changed by hand."""
+    with safe_open(saved, "pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = json.loads(file.metadata()["fourier_depth"])
+    change(tensors, header)
+    save_file(tensors, path, metadata={"fourier_depth": json.dumps(header)})
+    return path
+
+
+def test_round_trip(saved):
+    original, loaded = constant_checkpoint(), load_checkpoint(saved)
+    assert loaded.config == original.config
+    for name, tensor in original.network.state_dict().items():
+        assert torch.equal(loaded.network.state_dict()[name], tensor), name
+    settings = CombinationSettings(crop_ratios=(1.0, 0.6), use_flips=False)
+    torch.testing.assert_close(
+        loaded.fit.solve(settings).weights, original.fit.solve(settings).weights
+    )
+    assert loaded.held_out is None
+    assert not loaded.network.training
+
+
+def test_half_precision_is_only_for_the_weights(tmp_path):
+    save_checkpoint(tmp_path / "half.safetensors", constant_checkpoint())
+    loaded = load_checkpoint(tmp_path / "half.safetensors")
+    assert loaded.network.trunk.conv1.weight.dtype == torch.float32
+    torch.testing.assert_close(
+        loaded.network.trunk.conv1.weight,
+        constant_checkpoint().network.trunk.conv1.weight.half().float(),
+    )
+    assert torch.equal(loaded.fit.factor, constant_checkpoint().fit.factor.triu())
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(CheckpointError, match="no such checkpoint file"):
+        load_checkpoint(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize("size", [0, 7, 1000, -10])
+def test_truncated_file(saved, tmp_path, size):
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(saved.read_bytes()[:size])
+    with pytest.raises(CheckpointError, match="not a whole safetensors file"):
+        load_checkpoint(broken)
+
+
+def test_somebody_elses_safetensors(tmp_path):
+    save_file({"x": torch.zeros(1)}, tmp_path / "other.safetensors")
+    with pytest.raises(CheckpointError, match="not a fourier_depth checkpoint"):
+        load_checkpoint(tmp_path / "other.safetensors")
+
+
+def set_version(_, header):
+    header["format_version"] = 7
+
+
+def drop_key(tensors, _):
+    del tensors["network.head.bias"]
+
+
+def add_key(tensors, _):
+    tensors["network.tail"] = torch.zeros(1)
+
+
+def add_part(tensors, _):
+    tensors["optimizer.step"] = torch.zeros(1)
+
+
+def reshape(tensors, _):
+    tensors["network.head.bias"] = torch.zeros(5)
+
+
+def misspell(_, header):
+    header["config"]["licens"] = "x"
+
+
+def reach_vertex(_, header):
+    header["config"]["space"]["max_depth"] = 20.0
+
+
+def refit(_, header):
+    header["config"]["fitted_ratios"] = [1.0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (set_version, "format version 7, this program reads version 1; update"),
+        (drop_key, "missing head.bias; extra none"),
+        (add_key, "missing none; extra tail"),
+        (add_part, "unexpected tensors optimizer.step"),
+        (reshape, r"network.head.bias has shape \(5,\), expected \(800,\)"),
+        (misspell, "its configuration is broken"),
+        (reach_vertex, "vertex of g at 15 m"),
+        (refit, "for 1 ratios"),
+    ],
+)
+def test_one_clear_error_each(saved, tmp_path, change, message):
+    broken = rewritten(saved, tmp_path / "broken.safetensors", change)
+    with pytest.raises(CheckpointError, match=message) as caught:
+        load_checkpoint(broken)
+    assert "broken.safetensors" in str(caught.value)
+
+
+def test_a_failed_save_leaves_the_old_file(saved, tmp_path, monkeypatch):
+    target = save_constant(tmp_path / "kept.safetensors")
+    before = target.read_bytes()
+    checkpoint = constant_checkpoint()
+    checkpoint.network.register_buffer("broken", torch.zeros(1).to_sparse())
+    with pytest.raises((ValueError, RuntimeError, NotImplementedError)):
+        save_checkpoint(target, checkpoint)
+    assert target.read_bytes() == before

@@ -1,0 +1,156 @@
+"""The whole of predict on networks with a known answer, and against its parts by hand."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from checkpoints import CANONICAL_FOCAL, RATIOS, constant_checkpoint
+
+from fourier_depth_ros.config import CombinationSettings
+from fourier_depth_ros.core.crops import CropMerger, extract_crops, merge_crops
+from fourier_depth_ros.core.estimator import DepthEstimator, resolve_device, resolve_precision
+from fourier_depth_ros.core.geometry import Intrinsics
+
+
+def settings(*ratios, flips=False, combination="hierarchical", ridge=None):
+    return CombinationSettings(
+        crop_ratios=ratios, use_flips=flips, combination=combination, ridge=ridge
+    )
+
+
+def picture(height=120, width=160, seed=0):
+    g = torch.Generator().manual_seed(seed)
+    return torch.randint(0, 256, (3, height, width), dtype=torch.uint8, generator=g)
+
+
+def trained_looking():
+    """A checkpoint whose answer depends on the picture: random weights, a lively head."""
+    checkpoint = constant_checkpoint()
+    torch.manual_seed(1)
+    checkpoint.network.head.weight.normal_(0, 0.02)
+    return checkpoint
+
+
+@pytest.mark.parametrize("flips", [False, True])
+@pytest.mark.parametrize("size", [(64, 64), (120, 160), (97, 331)])
+def test_mean_of_a_constant_by_hand(size, flips):
+    estimator = DepthEstimator(constant_checkpoint(2.0), "cpu", "float32")
+    estimator.set_combination(settings(1.0, 0.8, flips=flips, combination="mean"))
+    prediction = estimator.predict(picture(*size))
+    expected = (2.0 + 2.0 / 0.8) / 2
+    assert prediction.candidates.shape == (4 if flips else 2, 72, 96)
+    torch.testing.assert_close(
+        prediction.depth, torch.full(size, expected), rtol=1e-4, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("ratios", [(1.0,), (0.8,), (1.0, 0.6)])
+def test_the_fit_undoes_what_it_has_learnt(ratios):
+    """Candidate r is truth / r in the fit: whatever subset is set, the answer is near the truth."""
+    estimator = DepthEstimator(constant_checkpoint(2.0), "cpu", "float32")
+    estimator.set_combination(settings(*ratios, combination="paper"))
+    depth = estimator.predict(picture()).depth
+    assert (depth - 2.0).abs().max() < 0.05
+
+
+def test_focal_length_scales_depth():
+    estimator = DepthEstimator(constant_checkpoint(2.0), "cpu", "float32")
+    estimator.set_combination(settings(1.0, combination="mean"))
+    camera = Intrinsics(fx=160 * 1.6, fy=256.0, cx=79.5, cy=59.5, width=160, height=120)
+    prediction = estimator.predict(picture(), camera)
+    expected = 2.0 * 1.6 / CANONICAL_FOCAL
+    torch.testing.assert_close(prediction.depth, torch.full((120, 160), expected))
+    torch.testing.assert_close(prediction.candidates, torch.full((1, 72, 96), expected))
+
+
+def test_predict_is_its_parts_in_order():
+    checkpoint = trained_looking()
+    estimator = DepthEstimator(checkpoint, "cpu", "float32")
+    chosen = settings(1.0, 0.6, flips=True)
+    estimator.set_combination(chosen)
+    image = picture(480, 640)
+    crops = extract_crops(image, (1.0, 0.6), 64, flips=True)
+    maps = torch.cat([checkpoint.network(crop[None]) for crop in crops])
+    depths = 15 - torch.sqrt(225 - 20 * maps.clamp(0, 1.5 * 12 - 0.05 * 144 - 1e-4))
+    candidates = merge_crops(depths, CropMerger.build((480, 640), (1.0, 0.6), (25, 32)), True)
+    combined = checkpoint.fit.solve(chosen).combiner()(candidates)
+    expected = F.interpolate(combined[None, None], (480, 640), mode="bilinear")[0, 0]
+    actual = estimator.predict(image)
+    torch.testing.assert_close(actual.candidates, candidates, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(
+        actual.depth, expected.where(expected > 0, torch.nan), rtol=1e-3, atol=1e-3, equal_nan=True
+    )
+
+
+def test_chunks_give_the_same_answer_as_the_whole():
+    whole = DepthEstimator(trained_looking(), "cpu", "float32", max_batch=66)
+    chunked = DepthEstimator(trained_looking(), "cpu", "float32", max_batch=4)
+    for estimator in (whole, chunked):
+        estimator.set_combination(settings(*RATIOS, flips=True))
+    torch.testing.assert_close(
+        whole.predict(picture()).depth, chunked.predict(picture()).depth, equal_nan=True
+    )
+
+
+def test_a_mirrored_picture_mirrors_the_depth_with_flips():
+    estimator = DepthEstimator(trained_looking(), "cpu", "float32")
+    estimator.set_combination(settings(1.0, 0.8, flips=True, combination="mean"))
+    image = picture(120, 160)
+    torch.testing.assert_close(
+        estimator.predict(image.flip(-1)).depth,
+        estimator.predict(image).depth.flip(-1),
+        rtol=1e-3,
+        atol=1e-3,
+        equal_nan=True,
+    )
+
+
+@pytest.mark.parametrize("size", [(64, 64), (2160, 3840)])
+def test_any_size_and_any_output_size(size):
+    estimator = DepthEstimator(constant_checkpoint(), "cpu", "float32")
+    estimator.set_combination(settings(1.0, 0.8))
+    image = torch.zeros(3, *size, dtype=torch.uint8)
+    assert estimator.predict(image).depth.shape == size
+    assert estimator.predict(image, output_size=(30, 40)).depth.shape == (30, 40)
+
+
+def test_bfloat16_is_close_and_the_head_stays_float32():
+    exact = DepthEstimator(trained_looking(), "cpu", "float32")
+    fast = DepthEstimator(trained_looking(), "cpu", "bfloat16")
+    assert fast.network.head.weight.dtype == torch.float32
+    for estimator in (exact, fast):
+        estimator.set_combination(settings(1.0, combination="mean"))
+    difference = exact.predict(picture()).candidates - fast.predict(picture()).candidates
+    assert difference.abs().mean() < 0.05
+
+
+def test_a_refused_combination_leaves_the_old_one():
+    estimator = DepthEstimator(constant_checkpoint(), "cpu", "float32")
+    before = estimator.combination
+    with pytest.raises(ValueError, match=r"0\.7 was not fitted"):
+        estimator.set_combination(settings(1.0, 0.7))
+    assert estimator.combination == before
+
+
+def test_without_a_fit_only_the_mean_is_possible():
+    estimator = DepthEstimator(constant_checkpoint(fitted=False), "cpu", "float32")
+    assert estimator.combination.combination == "mean"
+    with pytest.raises(ValueError, match="set 'mean', or fit it"):
+        estimator.set_combination(settings(1.0))
+    estimator.set_combination(settings(1.0, 0.7, combination="mean"))
+
+
+def test_default_combination_is_the_fast_preset_on_a_cpu():
+    estimator = DepthEstimator(constant_checkpoint(), "cpu")
+    assert estimator.combination == settings(1.0)
+
+
+def test_a_cuda_device_that_is_not_there_is_refused():
+    missing = f"cuda:{torch.cuda.device_count()}"
+    with pytest.raises(ValueError, match=f"'{missing}' is not there"):
+        resolve_device(missing)
+
+
+def test_precision_names():
+    assert resolve_precision("auto", torch.device("cuda")) == "float16"
+    assert resolve_precision("float32", torch.device("cuda")) == "float32"
+    assert resolve_precision("auto", torch.device("cpu")) in ("bfloat16", "float32")

@@ -42,7 +42,8 @@ def fit(
     skipped = sum(p.skipped for p in pairs)
     print(
         f"{report.pictures} pictures of {report.groups} rooms fitted, "
-        f"{report.held_out_pictures} held out; {report.dropped} dropped for holes, {skipped} unreadable\n"
+        f"{report.held_out_pictures} held out; {report.dropped} dropped for holes, "
+        f"{skipped} unreadable\n"
         f"hierarchy: {report.hierarchy}\n"
         f"held-out RMSE [canonical m] on the 72 x 96 grid:"
     )

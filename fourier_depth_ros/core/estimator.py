@@ -164,6 +164,17 @@ class DepthEstimator:
         return _Plan(settings, combiner.to(self.device))
 
 
+def limit_depth(
+    depth: Float[Tensor, "height width"], min_depth: float, max_depth: float, far_policy: str
+) -> Float[Tensor, "height width"]:
+    """Depth [m] with NaN below ``min_depth``, and NaN or +inf beyond ``max_depth`` by the policy.
+
+    Convention: REP 117: +inf says "nothing within range", NaN says "not known".
+    """
+    far = torch.inf if far_policy == "inf" else torch.nan
+    return torch.where(depth > max_depth, far, depth).where(depth >= min_depth, torch.nan)
+
+
 def resolve_device(name: str) -> torch.device:
     """The torch device behind "auto", "cpu", "cuda" or "cuda:N".
 

@@ -1,4 +1,4 @@
-"""Pinhole geometry: intrinsics, their scaling, and depth to points.
+"""Pinhole geometry: intrinsics and their scaling; plain arithmetic, quick to import.
 
 Convention: pixel centres have integer coordinates (ROS, OpenCV): the left-most pixel's centre is
 u = 0 and the picture spans u in [-0.5, width - 0.5]. Camera frame: x right, y down, z forward
@@ -8,10 +8,6 @@ u = 0 and the picture spans u in [-0.5, width - 0.5]. Camera frame: x right, y d
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import torch
-from jaxtyping import Float
-from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -57,6 +53,22 @@ def scale_intrinsics(intrinsics: Intrinsics, width: int, height: int) -> Intrins
     )
 
 
+def fit_intrinsics(intrinsics: Intrinsics, width: int, height: int) -> Intrinsics:
+    """The intrinsics of a picture of this size [px] of the same view, resized at most.
+
+    Raises:
+        ValueError: the aspect ratio differs by 1 % or more, beyond the rounding of one pixel.
+    """
+    expected = intrinsics.height * width / intrinsics.width
+    if abs(expected - height) > max(1.0, 0.01 * height):
+        raise ValueError(
+            f"the calibration is for {intrinsics.width}x{intrinsics.height}, the picture is "
+            f"{width}x{height}: cropped, or another camera's; give the calibration of just these "
+            f"pictures (a ROS node that crops has to publish its own camera_info)"
+        )
+    return scale_intrinsics(intrinsics, width, height)
+
+
 def focal_factor(intrinsics: Intrinsics, canonical_focal: float) -> float:
     """What canonical depth is multiplied by to become this camera's metric depth: phi / phi_c.
 
@@ -64,36 +76,3 @@ def focal_factor(intrinsics: Intrinsics, canonical_focal: float) -> float:
     phi_c. A camera with twice the focal length shows the same object twice as large.
     """
     return intrinsics.fx / intrinsics.width / canonical_focal
-
-
-def unproject_depth(
-    depth: Float[Tensor, "height width"], intrinsics: Intrinsics
-) -> Float[Tensor, "height width 3"]:
-    """Points (x, y, z) [m] in the optical frame of a depth map [m]; NaN where depth is not finite.
-
-    Raises:
-        ValueError: the depth map's size is not the intrinsics' (scale them first).
-    """
-    height, width = depth.shape
-    if (width, height) != (intrinsics.width, intrinsics.height):
-        raise ValueError(
-            f"depth is {width}x{height}, the intrinsics are for {intrinsics.width}x"
-            f"{intrinsics.height}; use scale_intrinsics first"
-        )
-    u = torch.arange(width, dtype=depth.dtype, device=depth.device)
-    v = torch.arange(height, dtype=depth.dtype, device=depth.device)
-    z = torch.where(torch.isfinite(depth), depth, torch.nan)
-    x = z * ((u - intrinsics.cx) / intrinsics.fx)
-    y = z * ((v - intrinsics.cy) / intrinsics.fy)[:, None]
-    return torch.stack((x, y, z), dim=-1)
-
-
-def limit_depth(
-    depth: Float[Tensor, "height width"], min_depth: float, max_depth: float, far_policy: str
-) -> Float[Tensor, "height width"]:
-    """Depth [m] with NaN below ``min_depth``, and NaN or +inf beyond ``max_depth`` by the policy.
-
-    Convention: REP 117: +inf says "nothing within range", NaN says "not known".
-    """
-    far = torch.inf if far_policy == "inf" else torch.nan
-    return torch.where(depth > max_depth, far, depth).where(depth >= min_depth, torch.nan)

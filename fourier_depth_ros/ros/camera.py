@@ -5,12 +5,8 @@ from __future__ import annotations
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from fourier_depth_ros.core.geometry import Intrinsics
-from fourier_depth_ros.ros.conversions import (
-    fit_intrinsics,
-    intrinsics_from_msg,
-    scale_camera_info,
-)
+from fourier_depth_ros.core.geometry import Intrinsics, fit_intrinsics
+from fourier_depth_ros.ros.conversions import intrinsics_from_msg, scale_camera_info
 
 
 class Camera:

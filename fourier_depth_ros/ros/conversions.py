@@ -11,11 +11,12 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, Float64, UInt8
+from jaxtyping import Float32, UInt8
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
-from fourier_depth_ros.core.geometry import Intrinsics, scale_intrinsics
+from fourier_depth_ros.core.camera_info import image_from_sensor, intrinsics_from_camera_info
+from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.core.imaging import (
     decode_compressed,
     decode_depth,
@@ -97,30 +98,10 @@ def _pixels_to_msg(pixels: np.ndarray, header: Header, encoding: str) -> Image:
 def intrinsics_from_msg(info: CameraInfo) -> Intrinsics:
     """The pinhole camera of the rectified images that come with ``info``.
 
-    Convention: P's focal lengths and principal point, or K's where P is not filled in. Both are of
-    the whole sensor: the intrinsics are of the image, that is the region of interest, binned.
-
     Raises:
-        ValueError: uncalibrated (fx or fy is zero or NaN in both P and K), or a size of zero.
+        ValueError: see `intrinsics_from_camera_info`.
     """
-    if not (info.width and info.height):
-        raise ValueError(
-            f"camera_info of {info.header.frame_id!r} has size {info.width}x{info.height}, "
-            f"expected the image's; the camera driver has to fill in width and height"
-        )
-    projection = np.reshape(info.p, (3, 4))[:, :3]
-    matrix = projection if projection[0, 0] > 0 else np.reshape(info.k, (3, 3))
-    if not (matrix[0, 0] > 0 and matrix[1, 1] > 0 and np.isfinite(matrix).all()):
-        raise ValueError(
-            f"camera_info of {info.header.frame_id!r} is uncalibrated: P has fx = {info.p[0]:g}, "
-            f"fy = {info.p[5]:g}, K has fx = {info.k[0]:g}, fy = {info.k[4]:g}, expected positive "
-            f"pixels; calibrate (ros2 run camera_calibration cameracalibrator) and give the driver "
-            f"the file (camera_info_url)"
-        )
-    width = (info.roi.width or info.width) // max(info.binning_x, 1)
-    height = (info.roi.height or info.height) // max(info.binning_y, 1)
-    (fx, _, cx), (_, fy, cy), _ = (_image_from_sensor(info, width, height) @ matrix).tolist()
-    return Intrinsics(fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)
+    return intrinsics_from_camera_info(info)
 
 
 def intrinsics_to_msg(intrinsics: Intrinsics, header: Header) -> CameraInfo:
@@ -136,22 +117,6 @@ def intrinsics_to_msg(intrinsics: Intrinsics, header: Header) -> CameraInfo:
         r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
         p=[fx, 0.0, cx, 0.0, 0.0, fy, cy, 0.0, 0.0, 0.0, 1.0, 0.0],
     )
-
-
-def fit_intrinsics(intrinsics: Intrinsics, width: int, height: int) -> Intrinsics:
-    """The intrinsics of a ``width`` x ``height`` [px] image of the same view.
-
-    Raises:
-        ValueError: the aspect ratio differs by 1 % or more, so the image is no resized one.
-    """
-    aspect, given = intrinsics.width / intrinsics.height, width / height
-    if abs(given / aspect - 1) >= 0.01:
-        raise ValueError(
-            f"camera_info is for {intrinsics.width}x{intrinsics.height}, the image is "
-            f"{width}x{height}: cropped, or another camera's; remap camera_info to the image's own "
-            f"(a node that crops has to publish one)"
-        )
-    return scale_intrinsics(intrinsics, width, height)
 
 
 def scale_camera_info(info: CameraInfo, width: int, height: int) -> CameraInfo:
@@ -171,7 +136,7 @@ def scale_camera_info(info: CameraInfo, width: int, height: int) -> CameraInfo:
             f"cannot scale camera_info of size {info.width}x{info.height} to {width}x{height}, "
             f"expected positive sizes"
         )
-    change = _image_from_sensor(info, width, height)
+    change = image_from_sensor(info, width, height)
     scaled = copy.deepcopy(info)
     scaled.width, scaled.height = width, height
     scaled.k = (change @ np.reshape(info.k, (3, 3))).ravel()
@@ -179,15 +144,6 @@ def scale_camera_info(info: CameraInfo, width: int, height: int) -> CameraInfo:
     scaled.binning_x = scaled.binning_y = 0
     scaled.roi = type(info.roi)()
     return scaled
-
-
-def _image_from_sensor(info: CameraInfo, width: int, height: int) -> Float64[np.ndarray, "3 3"]:
-    """From the pixels of ``info``'s K and P to those of its region of interest at another size."""
-    roi = info.roi
-    sx, sy = width / (roi.width or info.width), height / (roi.height or info.height)
-    # u' = (u - x_offset + 0.5) sx - 0.5: pixel centres are integers
-    dx, dy = (0.5 - roi.x_offset) * sx - 0.5, (0.5 - roi.y_offset) * sy - 0.5
-    return np.array([[sx, 0, dx], [0, sy, dy], [0, 0, 1]])
 
 
 def points_to_msg(

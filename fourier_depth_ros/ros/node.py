@@ -19,8 +19,8 @@ from std_srvs.srv import Trigger
 
 from fourier_depth_ros.config import NodeParameters
 from fourier_depth_ros.core.checkpoint import load_checkpoint
-from fourier_depth_ros.core.estimator import DepthEstimator
-from fourier_depth_ros.core.geometry import Intrinsics, limit_depth
+from fourier_depth_ros.core.estimator import DepthEstimator, limit_depth
+from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.core.imaging import ImageError
 from fourier_depth_ros.resources import find_checkpoint
 from fourier_depth_ros.ros import parameters

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import UInt8
 
-from fourier_depth_ros.core.geometry import Intrinsics
+from fourier_depth_ros.core.camera_info import intrinsics_from_camera_info
+from fourier_depth_ros.core.geometry import Intrinsics, fit_intrinsics
 from fourier_depth_ros.core.imaging import decode_compressed, decode_image
-from fourier_depth_ros.tools.sources import Frame, FrameSource, fit_intrinsics
+from fourier_depth_ros.tools.sources import Frame, FrameSource
 
 if TYPE_CHECKING:
     from rosbags.highlevel import AnyReader
@@ -94,7 +95,7 @@ class BagSource(FrameSource):
         if info is None:
             return None
         try:
-            return fit_intrinsics(_intrinsics_from_info(info), width, height)
+            return fit_intrinsics(intrinsics_from_camera_info(info), width, height)
         except ValueError as error:
             if not self._warned_of_info:
                 logger.warning("%s: %s is of no use: %s", self.path, self._info_topic, error)
@@ -167,20 +168,3 @@ def _decode(message: Any) -> UInt8[np.ndarray, "height width 3"]:
         bool(message.is_bigendian),
     )
     return np.require(rgb, requirements=("C", "W"))  # rgb8 is a view of the bag's read-only bytes
-
-
-def _intrinsics_from_info(info: Any) -> Intrinsics:
-    """The rectified camera of a CameraInfo, for its region of interest at full resolution.
-
-    Convention: K and P are of the full-resolution sensor; a region of interest of zero size is all
-    of it. Binning shows as an image smaller than that, which ``fit_intrinsics`` takes care of.
-
-    Raises:
-        ValueError: the camera is not calibrated (K and P are zero).
-    """
-    fx, cx, fy, cy = (float(info.p[i]) for i in (0, 2, 5, 6))
-    if not fx > 0:
-        fx, cx, fy, cy = (float(info.k[i]) for i in (0, 2, 4, 5))
-    roi = info.roi
-    size = (roi.width or info.width, roi.height or info.height)
-    return Intrinsics(fx, fy, cx - roi.x_offset, cy - roi.y_offset, *size)

@@ -15,7 +15,7 @@ import numpy as np
 import yaml
 from jaxtyping import UInt8
 
-from fourier_depth_ros.core.geometry import Intrinsics, scale_intrinsics
+from fourier_depth_ros.core.geometry import Intrinsics, fit_intrinsics
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
 BAG_SUFFIXES = (".mcap", ".db3")
@@ -197,22 +197,6 @@ def _calibration_beside(file: Path, height: int, width: int) -> Intrinsics | Non
             except ValueError as error:
                 raise ValueError(f"{file} with {calibration.name}: {error}") from error
     return None
-
-
-def fit_intrinsics(intrinsics: Intrinsics, width: int, height: int) -> Intrinsics:
-    """The intrinsics of the same picture at ``width`` x ``height`` [px], a resize at most.
-
-    Raises:
-        ValueError: the picture has another aspect ratio, so it was cropped or turned as well.
-    """
-    if (intrinsics.width, intrinsics.height) == (width, height):
-        return intrinsics
-    if abs(intrinsics.height * width / intrinsics.width - height) > 1:
-        raise ValueError(
-            f"the calibration is for {intrinsics.width}x{intrinsics.height}, the picture is "
-            f"{width}x{height}: another shape; calibrate the camera at the picture's size"
-        )
-    return scale_intrinsics(intrinsics, width, height)
 
 
 def intrinsics_from_hfov(width: int, height: int, hfov: float) -> Intrinsics:

@@ -1,5 +1,7 @@
 """The whole of predict on networks with a known answer, and against its parts by hand."""
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -7,7 +9,12 @@ from checkpoints import CANONICAL_FOCAL, RATIOS, constant_checkpoint
 
 from fourier_depth_ros.config import CombinationSettings
 from fourier_depth_ros.core.crops import CropMerger, extract_crops, merge_crops
-from fourier_depth_ros.core.estimator import DepthEstimator, resolve_device, resolve_precision
+from fourier_depth_ros.core.estimator import (
+    DepthEstimator,
+    limit_depth,
+    resolve_device,
+    resolve_precision,
+)
 from fourier_depth_ros.core.geometry import Intrinsics
 
 
@@ -38,16 +45,14 @@ def test_mean_of_a_constant_by_hand(size, flips):
     prediction = estimator.predict(picture(*size))
     expected = (2.0 + 2.0 / 0.8) / 2
     assert prediction.candidates.shape == (4 if flips else 2, 72, 96)
-    torch.testing.assert_close(
-        prediction.depth, torch.full(size, expected), rtol=1e-4, atol=1e-4
-    )
+    torch.testing.assert_close(prediction.depth, torch.full(size, expected), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("ratios", [(1.0,), (0.8,), (1.0, 0.6)])
 def test_the_fit_undoes_what_it_has_learnt(ratios):
     """Candidate r is truth / r in the fit: whatever subset is set, the answer is near the truth."""
     estimator = DepthEstimator(constant_checkpoint(2.0), "cpu", "float32")
-    estimator.set_combination(settings(*ratios, combination="paper"))
+    estimator.set_combination(settings(*ratios))
     depth = estimator.predict(picture()).depth
     assert (depth - 2.0).abs().max() < 0.05
 
@@ -154,3 +159,18 @@ def test_precision_names():
     assert resolve_precision("auto", torch.device("cuda")) == "float16"
     assert resolve_precision("float32", torch.device("cuda")) == "float32"
     assert resolve_precision("auto", torch.device("cpu")) in ("bfloat16", "float32")
+
+
+def test_range_limits():
+    depth = torch.tensor([[0.05, 0.1, 5.0, 10.0, 10.1, math.nan]])
+    nan, inf = math.nan, math.inf
+    torch.testing.assert_close(
+        limit_depth(depth, 0.1, 10.0, "nan"),
+        torch.tensor([[nan, 0.1, 5.0, 10.0, nan, nan]]),
+        equal_nan=True,
+    )
+    torch.testing.assert_close(
+        limit_depth(depth, 0.1, 10.0, "inf"),
+        torch.tensor([[nan, 0.1, 5.0, 10.0, inf, nan]]),
+        equal_nan=True,
+    )

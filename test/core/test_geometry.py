@@ -1,29 +1,15 @@
 import math
 
 import pytest
-import torch
 
 from fourier_depth_ros.core.geometry import (
     Intrinsics,
+    fit_intrinsics,
     focal_factor,
-    limit_depth,
     scale_intrinsics,
-    unproject_depth,
 )
 
 CAMERA = Intrinsics(fx=500.0, fy=400.0, cx=319.5, cy=239.5, width=640, height=480)
-
-
-def test_points_by_hand():
-    depth = torch.full((480, 640), 2.0)
-    depth[0, 0] = torch.nan
-    depth[0, 1] = torch.inf
-    points = unproject_depth(depth, CAMERA)
-    assert torch.isnan(points[0, :2]).all()
-    # u = 569.5 would be 250 px right of the centre: x = 250 * 2 / 500
-    torch.testing.assert_close(
-        points[439, 569], torch.tensor([(569 - 319.5) * 2 / 500, (439 - 239.5) * 2 / 400, 2.0])
-    )
 
 
 def test_scaling_keeps_the_rays():
@@ -49,21 +35,10 @@ def test_an_uncalibrated_camera_is_refused(bad):
         Intrinsics(**{**CAMERA.__dict__, **bad})
 
 
-def test_intrinsics_of_another_size_are_refused():
-    with pytest.raises(ValueError, match="use scale_intrinsics first"):
-        unproject_depth(torch.ones(10, 10), CAMERA)
-
-
-def test_range_limits():
-    depth = torch.tensor([[0.05, 0.1, 5.0, 10.0, 10.1, math.nan]])
-    nan, inf = math.nan, math.inf
-    torch.testing.assert_close(
-        limit_depth(depth, 0.1, 10.0, "nan"),
-        torch.tensor([[nan, 0.1, 5.0, 10.0, nan, nan]]),
-        equal_nan=True,
-    )
-    torch.testing.assert_close(
-        limit_depth(depth, 0.1, 10.0, "inf"),
-        torch.tensor([[nan, 0.1, 5.0, 10.0, inf, nan]]),
-        equal_nan=True,
-    )
+def test_a_resized_picture_fits_and_a_cropped_one_does_not():
+    assert fit_intrinsics(CAMERA, 320, 240) == scale_intrinsics(CAMERA, 320, 240)
+    assert fit_intrinsics(CAMERA, 322, 240).width == 322  # 0.6 % wider: rounding
+    assert fit_intrinsics(CAMERA, 33, 24).width == 33  # 24.75 rows, rounded down
+    for size in [(1280, 720), (640, 400), (648, 480), (32, 26)]:
+        with pytest.raises(ValueError, match="for 640x480, the picture is {}x{}".format(*size)):
+            fit_intrinsics(CAMERA, *size)

@@ -40,7 +40,7 @@ def paper(**changes):
 
 
 def rows_of(candidates, truth):
-    """numpy's DFT on the half plane: (frequencies, 2, pictures, M) and (frequencies, 2, pictures)."""
+    """numpy's DFT on the half plane: (frequencies, 2, pictures, M) and one less for the truth."""
     half = half_plane()
     pick = (Ellipsis, half.rows.numpy(), half.columns.numpy())
     x, y = np.fft.fft2(candidates.numpy())[pick], np.fft.fft2(truth.numpy())[pick]
@@ -122,9 +122,7 @@ def test_planted_weights_are_recovered():
 @pytest.mark.parametrize("flips", [False, True])
 def test_expected_rmse_is_the_rmse_of_the_combined_maps(pictures, combination, flips, ridge):
     candidates, truth = pictures
-    settings = paper(
-        crop_ratios=(1.0, 0.8), use_flips=flips, combination=combination, ridge=ridge
-    )
+    settings = paper(crop_ratios=(1.0, 0.8), use_flips=flips, combination=combination, ridge=ridge)
     solved = statistics_of(candidates[:20], truth[:20]).solve(settings)
     held = statistics_of(candidates[20:], truth[20:])
     columns = [0, 1, 3, 4] if flips else [0, 1]
@@ -135,7 +133,7 @@ def test_expected_rmse_is_the_rmse_of_the_combined_maps(pictures, combination, f
 
 
 def test_hierarchy_by_hand_on_one_ring(pictures):
-    """Ring weights of the ring 3 <= |k| < 6, from numpy's rows: no bias taken off, ridge to mean."""
+    """Weights of the ring 3 <= |k| < 6 from numpy's rows: no bias taken off, ridge to mean."""
     x, y = rows_of(*pictures)
     ring = ((half_plane().radius >= 3) & (half_plane().radius < 6)).numpy()
     a, b = x[ring].reshape(-1, 6), y[ring].reshape(-1)

@@ -27,7 +27,6 @@ from fourier_depth_ros.ros.conversions import (
     depth_from_msg,
     depth_to_msg,
     fill_data,
-    fit_intrinsics,
     image_from_msg,
     image_to_msg,
     intrinsics_from_msg,
@@ -191,21 +190,6 @@ def test_intrinsics_to_msg():
     assert list(info.r) == [1, 0, 0, 0, 1, 0, 0, 0, 1]
     assert list(info.p) == [2, 0, 1, 0, 0, 4, 0.5, 0, 0, 0, 1, 0]
     assert intrinsics_from_msg(info) == CAMERA
-
-
-def test_fit_intrinsics_scales_the_same_view():
-    assert fit_intrinsics(CAMERA, 3, 2) == CAMERA
-    # cx: (1 + 0.5) * 2 - 0.5; cy: (0.5 + 0.5) * 2 - 0.5
-    expected = Intrinsics(fx=4.0, fy=8.0, cx=2.5, cy=1.5, width=6, height=4)
-    assert fit_intrinsics(CAMERA, 6, 4) == expected
-
-
-def test_fit_intrinsics_tells_a_crop_from_a_resize():
-    camera = Intrinsics(fx=500.0, fy=500.0, cx=319.5, cy=239.5, width=640, height=480)
-    assert fit_intrinsics(camera, 322, 240).width == 322  # 0.6 % wider: rounding
-    for size in [(1280, 720), (640, 400), (648, 480)]:
-        with pytest.raises(ValueError, match="for 640x480, the image is {}x{}".format(*size)):
-            fit_intrinsics(camera, *size)
 
 
 def test_scale_camera_info():

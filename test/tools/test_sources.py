@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.tools.sources import (
-    fit_intrinsics,
     intrinsics_from_hfov,
     open_source,
     read_calibration,
@@ -194,12 +193,6 @@ def test_calibration_follows_a_resized_picture_and_refuses_another_shape(tmp_pat
     upright = open_source(write_flat(tmp_path / "upright.png", (0, 0, 0), 48, 64))
     with pytest.raises(ValueError, match=r"upright.png with camera_info.yaml: .* 64x48.* 48x64"):
         list(upright)
-
-
-def test_fit_intrinsics_allows_a_rounded_size():
-    assert fit_intrinsics(INTRINSICS, 33, 24).width == 33  # 24.75 rows, rounded down
-    with pytest.raises(ValueError, match="another shape"):
-        fit_intrinsics(INTRINSICS, 32, 26)
 
 
 def test_read_calibration_prefers_the_rectified_matrix(tmp_path):

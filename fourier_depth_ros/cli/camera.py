@@ -28,6 +28,7 @@ REPORT_SECONDS = 10.0
 
 def camera(
     path: Path,
+    /,
     *,
     rate: float = 10.0,
     hfov: float = 63.4,
@@ -43,7 +44,8 @@ def camera(
     fourier-depth camera PATH --ros-args -r image:=left/image_rect
 
     Args:
-        path: A picture, a folder of pictures, a video file or a rosbag2.
+        path: A picture, a folder of pictures, a video file or a rosbag2; 'demo': the demo's
+            photographs.
         rate: Pictures a second [Hz]; 0 plays a video or a bag at its own pace.
         hfov: Field of view across the width [degrees], assumed where there is no calibration.
         frame_id: The headers' frame: x right, y down, z forward (REP 103).
@@ -63,11 +65,20 @@ def camera(
     with _stop_on_signals() as stop:
         from fourier_depth_ros.tools.sources import open_source
 
-        source = open_source(path)
+        source = open_source(_demo_photographs() if path == Path("demo") else path)
         with _camera_node(namespace) as node:
             shots = _Shots(node, source, hfov, frame_id, compressed)
             paced = _paced(_ahead(shots, loop, stop), rate, stop)
             _publish(node, paced, compressed, loop, stop)
+
+
+def _demo_photographs() -> Path:
+    """The photographs of `fourier-depth demo`, in the user's cache."""
+    from fourier_depth_ros.tools.photographs import write_photographs
+
+    folder = Path.home() / ".cache" / "fourier_depth_ros" / "photographs"
+    write_photographs(folder)
+    return folder
 
 
 class _Stop:

@@ -10,10 +10,16 @@ from collections.abc import Callable
 import tyro
 
 from fourier_depth_ros.cli.camera import camera
+from fourier_depth_ros.cli.demo import demo
+from fourier_depth_ros.cli.fit import fit
+from fourier_depth_ros.cli.predict import predict
 from fourier_depth_ros.cli.ros_args import split_ros_args
 
 COMMANDS: dict[str, Callable[..., None]] = {
+    "predict": predict,
     "camera": camera,
+    "fit": fit,
+    "demo": demo,
 }
 
 
@@ -31,9 +37,8 @@ def main() -> int:
             prog="fourier-depth",
             description="Metric depth from single pictures (Lee et al., CVPR 2018), for ROS 2.",
             args=args,
-            config=(tyro.conf.PositionalRequiredArgs,),
         )
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, RuntimeError) as error:
         if os.environ.get("FOURIER_DEPTH_DEBUG"):
             raise
         print(f"fourier-depth: error: {error}", file=sys.stderr)

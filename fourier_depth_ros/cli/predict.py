@@ -1,0 +1,132 @@
+"""``fourier-depth predict``: depth of pictures on disk."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from fourier_depth_ros.config import CombinationSettings
+    from fourier_depth_ros.core.estimator import DepthEstimator
+    from fourier_depth_ros.core.geometry import Intrinsics
+    from fourier_depth_ros.tools.sources import Frame
+
+
+def predict(
+    images: tuple[Path, ...],
+    /,
+    *,
+    out: Path,
+    checkpoint: str = "auto",
+    preset: str = "",
+    crop_ratios: tuple[float, ...] = (),
+    use_flips: bool = False,
+    combination: str = "hierarchical",
+    fx: float | None = None,
+    device: str = "auto",
+    max_depth: float = 10.0,
+    json: bool = False,
+) -> None:
+    """Metric depth of pictures: STEM.npy, STEM_mm.png and STEM_color.png for each.
+
+    STEM.npy is float32 in metres, NaN where invalid; STEM_mm.png is 16 bit in millimetres, 0 where
+    invalid; STEM_color.png is for eyes, near red, far blue. A ROS calibration file STEM.yaml or
+    camera_info.yaml beside a picture gives its focal length.
+
+    Args:
+        images: pictures, or folders of pictures.
+        out: folder for the results.
+        checkpoint: path or name of a checkpoint.
+        preset: fast, balanced, accurate or paper; empty: fast on a CPU, accurate on CUDA.
+        crop_ratios: crop ratios in place of a preset, such as 1.0 0.8.
+        use_flips: with --crop-ratios, also run each crop mirrored.
+        combination: hierarchical, paper or mean.
+        fx: focal length of the pictures [px], where no calibration file says it.
+        device: auto, cpu, cuda or cuda:N.
+        max_depth: depth beyond it is invalid [m].
+        json: print one line of JSON a picture.
+    """
+    import json as json_module
+    import sys
+
+    import torch
+    import tqdm
+
+    from fourier_depth_ros.core.checkpoint import load_checkpoint
+    from fourier_depth_ros.core.estimator import DepthEstimator, limit_depth
+    from fourier_depth_ros.resources import find_checkpoint
+    from fourier_depth_ros.tools.sources import open_source
+    from fourier_depth_ros.tools.writing import write_depth
+
+    if not images:
+        raise ValueError("no pictures given; give files or folders")
+    sources = [open_source(path) for path in images]
+    path, why = find_checkpoint(checkpoint, torch.cuda.is_available() and device != "cpu")
+    if why:
+        print(f"fourier-depth: {why}", file=sys.stderr)
+    estimator = DepthEstimator(load_checkpoint(path), device)
+    chosen = _choose(estimator, preset, crop_ratios, use_flips, combination)
+    estimator.set_combination(chosen)
+    out.mkdir(parents=True, exist_ok=True)
+    written: Counter[str] = Counter()
+    frames = (frame for source in sources for frame in source)
+    for frame in tqdm.tqdm(frames, unit="picture", disable=None):
+        intrinsics = _intrinsics(frame, fx)
+        picture = torch.from_numpy(frame.rgb).permute(2, 0, 1)
+        depth = limit_depth(estimator.predict(picture, intrinsics).depth, 0.0, max_depth, "nan")
+        written[frame.name] += 1  # two folders may hold the same name
+        count = written[frame.name]
+        stem = frame.name if count == 1 else f"{frame.name}_{count}"
+        files = write_depth(out, stem, depth.cpu().numpy(), max_depth)
+        if json:
+            summary = {
+                "name": stem,
+                "files": [str(file) for file in files],
+                "fx": intrinsics.fx if intrinsics else None,
+                **chosen.model_dump(mode="json"),
+                "median_depth_m": _median(depth),
+            }
+            print(json_module.dumps(summary), flush=True)
+
+
+def _choose(
+    estimator: DepthEstimator,
+    preset: str,
+    crop_ratios: tuple[float, ...],
+    use_flips: bool,
+    combination: str,
+) -> CombinationSettings:
+    from fourier_depth_ros.config import CombinationSettings
+
+    if preset and crop_ratios:
+        raise ValueError("preset and crop-ratios contradict each other: give one of them")
+    if preset and preset not in estimator.presets:
+        raise ValueError(f"preset: {preset!r} is none of {', '.join(estimator.presets)}")
+    wanted = {"combination": combination}
+    if crop_ratios:
+        return CombinationSettings.model_validate(
+            {**wanted, "crop_ratios": crop_ratios, "use_flips": use_flips}
+        )
+    settings = estimator.combination
+    if preset:
+        settings = estimator.presets[preset].combination(settings)
+    return CombinationSettings.model_validate({**settings.model_dump(), **wanted})
+
+
+def _intrinsics(frame: Frame, fx: float | None) -> Intrinsics | None:
+    """The picture's own intrinsics, else those that --fx means."""
+    from fourier_depth_ros.core.geometry import Intrinsics
+
+    if frame.intrinsics is not None or fx is None:
+        return frame.intrinsics
+    height, width = frame.rgb.shape[:2]
+    return Intrinsics(fx, fx, (width - 1) / 2, (height - 1) / 2, width, height)
+
+
+def _median(depth: Tensor) -> float | None:
+    """The median of a map's valid depths [m]; None where there are none, for JSON has no NaN."""
+    valid = depth[depth.isfinite()]
+    return float(valid.median()) if len(valid) else None

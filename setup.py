@@ -1,4 +1,5 @@
 from glob import glob
+from pathlib import Path
 
 from setuptools import find_packages, setup
 
@@ -8,7 +9,7 @@ setup(
     name=NAME,
     version="0.1.0",
     description="Single-image metric depth with Fourier-domain combination (Lee et al., CVPR 2018) for ROS 2",
-    long_description=open("README.md", encoding="utf-8").read(),
+    long_description=Path("README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     maintainer="fourier_depth_ros maintainers",

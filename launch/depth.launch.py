@@ -10,13 +10,12 @@ it is a plain Node: `ros2 run`, a container's entry point and this file all star
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
+from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, GroupAction, OpaqueFunction
 from launch.conditions import IfCondition
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node, PushRosNamespace
 from launch_ros.parameter_descriptions import ParameterValue
-
-from launch import LaunchContext, LaunchDescription
 
 PACKAGE = "fourier_depth_ros"
 SHARE = Path(get_package_share_directory(PACKAGE))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
-import signal
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
+
+from fourier_depth_ros.ros.signals import Stop, stop_on_signals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +62,7 @@ def camera(
         raise ValueError(f"rate is {rate:g}, expected Hz, or 0 for the recording's own pace")
     if not 0 < hfov < 180:
         raise ValueError(f"hfov is {hfov:g}, expected degrees in (0, 180)")
-    with _stop_on_signals() as stop:
+    with stop_on_signals() as stop:
         from fourier_depth_ros.tools.sources import open_source
 
         source = open_source(_demo_photographs() if path == Path("demo") else path)
@@ -79,42 +79,6 @@ def _demo_photographs() -> Path:
     folder = Path.home() / ".cache" / "fourier_depth_ros" / "photographs"
     write_photographs(folder)
     return folder
-
-
-class _Stop:
-    """Whether SIGINT or SIGTERM came.
-
-    A plain flag: a handler that sets a threading.Event deadlocks where it interrupts that event's
-    ``wait``, which holds the lock that ``set`` takes.
-    """
-
-    def __init__(self) -> None:
-        self.came = False
-
-    def wait(self, until: float) -> bool:
-        """Sleep ``until`` that time of time.monotonic() [s] or a signal; whether one came."""
-        while not self.came and (seconds := until - time.monotonic()) > 0:
-            time.sleep(min(seconds, 0.1))  # a signal's handler runs at once, but the sleep goes on
-        return self.came
-
-    def set(self, *_: object) -> None:
-        """Handle a signal."""
-        self.came = True
-
-
-@contextmanager
-def _stop_on_signals() -> Iterator[_Stop]:
-    """Signals reach only a process's main thread; in another, nothing stops."""
-    stop = _Stop()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, stop.set) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextmanager
@@ -208,7 +172,7 @@ def _jpeg_msg(rgb: UInt8[np.ndarray, "height width 3"], header: Header) -> Compr
 
 
 def _ahead(
-    shots: Iterable[_Shot], loop: bool, stop: _Stop, ahead_bytes: int = AHEAD_BYTES
+    shots: Iterable[_Shot], loop: bool, stop: Stop, ahead_bytes: int = AHEAD_BYTES
 ) -> Iterator[_Shot]:
     """The shots, for ever with ``loop``; the first ``ahead_bytes`` are made before all else."""
     kept: list[_Shot] = []
@@ -229,7 +193,7 @@ def _ahead(
         yield from shots
 
 
-def _paced(shots: Iterable[_Shot], rate: float, stop: _Stop) -> Iterator[_Shot]:
+def _paced(shots: Iterable[_Shot], rate: float, stop: Stop) -> Iterator[_Shot]:
     """Each shot when it is due, until ``stop``.
 
     Due times follow from each other, not from when a shot was sent, so that the rate doesn't drift;
@@ -251,7 +215,7 @@ def _paced(shots: Iterable[_Shot], rate: float, stop: _Stop) -> Iterator[_Shot]:
         yield shot
 
 
-def _publish(node: Node, shots: Iterable[_Shot], compressed: bool, loop: bool, stop: _Stop) -> None:
+def _publish(node: Node, shots: Iterable[_Shot], compressed: bool, loop: bool, stop: Stop) -> None:
     from rclpy.duration import Duration
     from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 

@@ -9,7 +9,7 @@ import numpy as np
 import rclpy
 import torch
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos_overriding_options import QoSOverridingOptions
@@ -28,11 +28,14 @@ from fourier_depth_ros.ros.camera import Camera
 from fourier_depth_ros.ros.conversions import image_from_msg
 from fourier_depth_ros.ros.outputs import DepthFrame, DepthOutputs
 from fourier_depth_ros.ros.parameters import ParameterError
+from fourier_depth_ros.ros.signals import Stop, stop_on_signals
 from fourier_depth_ros.ros.transport import input_qos, use_shared_memory_profile
 from fourier_depth_ros.ros.worker import LatestWorker
 
 #: Seconds between two log lines of the same kind.
 THROTTLE = 5.0
+#: How soon a signal is noticed while nothing happens [s].
+STOP_SECONDS = 0.2
 
 
 class DepthNode(LifecycleNode):
@@ -268,8 +271,6 @@ class DepthNode(LifecycleNode):
 
     def _on_failure(self, error: Exception) -> None:
         """An exception in the worker: one throttled line, and the next frame is tried."""
-        if not self.context.ok():  # publishing while Ctrl-C takes the context down
-            return
         if isinstance(error, ImageError):
             self.get_logger().error(f"image dropped: {error}", throttle_duration_sec=THROTTLE)
         else:
@@ -287,33 +288,38 @@ def _describe(settings: NodeParameters) -> str:
     name = f"preset {settings.preset}: " if settings.preset else ""
     ratios = ", ".join(f"{ratio:g}" for ratio in chosen.crop_ratios)
     flips = " and flips" if chosen.use_flips else ""
-    return f"{name}{chosen.crops} crops a frame (ratios {ratios}{flips}), {chosen.combination}"
+    crops = "1 crop" if chosen.crops == 1 else f"{chosen.crops} crops"
+    return f"{name}{crops} a frame (ratios {ratios}{flips}), {chosen.combination}"
 
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM; the exit code."""
     use_shared_memory_profile()
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.ALL)
-    try:
-        node = DepthNode()
-    except ParameterError as error:
-        rclpy.logging.get_logger("depth").fatal(f"cannot start: {error}")
-        rclpy.try_shutdown()
-        return 1
+    with stop_on_signals() as stop:
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        try:
+            _run(stop)
+        except ParameterError as error:
+            rclpy.logging.get_logger("depth").fatal(f"cannot start: {error}")
+            return 1
+        finally:
+            rclpy.try_shutdown()
+    return 0
+
+
+def _run(stop: Stop) -> None:
+    node = DepthNode()
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     try:
         if node.autostart and node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             node.trigger_activate()
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
+        while not stop.came:
+            executor.spin_once(timeout_sec=STOP_SECONDS)
     finally:
         node.close()
         executor.shutdown()
         node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
 
 
 if __name__ == "__main__":

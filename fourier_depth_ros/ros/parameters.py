@@ -7,12 +7,14 @@ happens.
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.exceptions import InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -37,7 +39,10 @@ def declare(node: Node) -> NodeParameters:
         ParameterError: an override is invalid.
     """
     for name, field in NodeParameters.model_fields.items():
-        node.declare_parameter(name, to_ros(field.default), _descriptor(name))
+        try:
+            node.declare_parameter(name, to_ros(field.default), _descriptor(name))
+        except InvalidParameterValueException as error:  # rclpy checks the descriptor's ranges
+            raise ParameterError(str(error)) from error
     given = {name: node.get_parameter(name).value for name in NodeParameters.model_fields}
     changes = {name: coerce(name, value) for name, value in given.items()}
     if isinstance(changes["crop_ratios"], str):  # a preset's name
@@ -102,7 +107,7 @@ def change(
             raise ParameterError(f"{name}: is read at start only; restart the node to change it")
     if isinstance(wanted.get("crop_ratios"), str):
         wanted["preset"] = wanted.pop("crop_ratios")
-    if "crop_ratios" in wanted and not wanted["crop_ratios"]:
+    if presets is not None and wanted.get("crop_ratios") == ():
         raise ParameterError(f"crop_ratios: is empty; {_ACCEPTED}")
     new = _validated({**settings.model_dump(), **wanted})
     if presets is None:
@@ -122,9 +127,9 @@ def change(
 
 def _changed_before_load(new: NodeParameters, wanted: Mapping[str, Any]) -> NodeParameters:
     """The later of preset and ratios wins; given together, resolve will compare them."""
-    if "preset" in wanted and "crop_ratios" not in wanted:
+    if "preset" in wanted and not wanted.get("crop_ratios"):
         return new.model_copy(update={"crop_ratios": ()})
-    if "crop_ratios" in wanted and "preset" not in wanted:
+    if wanted.get("crop_ratios") and "preset" not in wanted:
         return new.model_copy(update={"preset": ""})
     return new
 
@@ -148,6 +153,8 @@ def coerce(name: str, value: Any) -> Any:
         return _ratios(value)
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
+    if kind is str and isinstance(value, float) and not math.isfinite(value):
+        return str(value)  # YAML reads an unquoted nan or inf, as `ros2 param dump` writes it
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ParameterError(
             f"{name}: {value!r} is a {type(value).__name__}, expected a {kind.__name__}"

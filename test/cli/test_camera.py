@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
-import domain_coordinator
 import numpy as np
 import pytest
 import rclpy
@@ -19,13 +18,11 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
-from fourier_depth_ros.cli.camera import _ahead, _paced, _Shot, _Stop
+from fourier_depth_ros.cli.camera import _ahead, _paced, _Shot
 from fourier_depth_ros.cli.ros_args import split_ros_args
 from fourier_depth_ros.core.geometry import Intrinsics
+from fourier_depth_ros.ros.signals import Stop
 from fourier_depth_ros.tools.sources import write_calibration
-
-# rclpy imports lark for its first message type, and lark Python's old name of a module
-pytestmark = pytest.mark.filterwarnings("ignore:module 'sre_:DeprecationWarning")
 
 PATIENCE = 60.0
 COLORS = {"a": (200, 30, 10), "b": (10, 200, 30), "c": (30, 10, 200)}
@@ -58,16 +55,6 @@ class Listener:
     def close(self) -> None:
         self._executor.shutdown()
         self._node.destroy_node()
-
-
-@pytest.fixture
-def domain(monkeypatch, tmp_path) -> Iterator[int]:
-    """A DDS domain of this test's own; child processes inherit it."""
-    with domain_coordinator.domain_id() as number:
-        monkeypatch.setenv("ROS_DOMAIN_ID", str(number))
-        monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-        monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path / "log"))
-        yield number
 
 
 @pytest.fixture
@@ -238,16 +225,16 @@ def write_bag(path: Path, times: list[float]) -> None:
 def test_no_picture_comes_before_it_is_due(rate, stamps, expected):
     shots = [_Shot(None, None, stamp and round(stamp * 1e9)) for stamp in stamps]
     start = time.monotonic()
-    came = [time.monotonic() - start for _ in _paced(shots, rate, _Stop())]
+    came = [time.monotonic() - start for _ in _paced(shots, rate, Stop())]
     assert (np.array(came) >= np.array(expected) - 1e-6).all()
 
 
 @pytest.mark.parametrize("ahead_bytes", [0, 25, 30, 1000])
 def test_order_is_the_same_whether_all_fits_into_memory_or_not(ahead_bytes):
     shots = [_Shot(Image(data=bytes(10)), None, number) for number in range(3)]
-    played = itertools.islice(_ahead(shots, True, _Stop(), ahead_bytes), 8)
+    played = itertools.islice(_ahead(shots, True, Stop(), ahead_bytes), 8)
     assert [shot.stamp_ns for shot in played] == [0, 1, 2, 0, 1, 2, 0, 1]
-    assert list(_ahead(shots, False, _Stop(), ahead_bytes)) == shots
+    assert list(_ahead(shots, False, Stop(), ahead_bytes)) == shots
 
 
 def test_split_ros_args():

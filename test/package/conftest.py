@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import runpy
 import shutil
-import warnings
 from pathlib import Path
 
 import pytest
@@ -23,9 +22,7 @@ def declared(monkeypatch: pytest.MonkeyPatch) -> dict:
     monkeypatch.setattr("glob.glob", lambda p: recorded["globs"].append(p) or real_glob(p))
     monkeypatch.setattr("setuptools.setup", recorded.update)
     monkeypatch.setattr("setuptools.find_packages", lambda **_: [PACKAGE])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        runpy.run_path("setup.py")  # which reads the README without closing it
+    runpy.run_path("setup.py")
     return recorded
 
 

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("launch_testing")
 
+import launch
 import launch_testing.actions
 import launch_testing.asserts
 import rclpy
@@ -18,8 +19,6 @@ from launch.actions import IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from rclpy.qos import qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo, Image
-
-import launch
 
 PATIENCE = 90.0  # the weights are read and the first frame compiled on one slow core
 WIDTH, HEIGHT = 64, 48

@@ -1,0 +1,265 @@
+"""The depth node as its users meet it: another process, over DDS, with a known answer.
+
+The checkpoint answers 2 canonical metres at phi_c = 0.8 whatever it sees; with `combination: mean`
+ratio r contributes 2 / r. The test camera has fx / width = 0.8: depth is in the camera's metres.
+"""
+
+import cv2
+import numpy as np
+import pytest
+from conftest import CAMERA, set_parameters
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
+from std_msgs.msg import Float64MultiArray
+from std_srvs.srv import Trigger
+
+from fourier_depth_ros.core.geometry import Intrinsics
+from fourier_depth_ros.ros.conversions import depth_from_msg, points_from_msg
+
+
+@pytest.fixture
+def depths(graph, mean_node):
+    messages = graph.listen(Image, "depth/image")
+    assert graph.set(preset="fast", use_flips=False).successful
+    yield messages
+    graph.unlisten(messages)
+    defaults = {
+        "output_size": "",
+        "depth_encoding": "32FC1",
+        "max_depth": 10.0,
+        "min_depth": 0.1,
+        "far_policy": "nan",
+        "depth_scale": 1.0,
+        "points_stride": 2,
+        "focal_correction": True,
+    }
+    assert graph.set(**defaults).successful
+
+
+def flat(msg: Image) -> float:
+    """The one value of a constant depth image."""
+    depth = depth_from_msg(msg)
+    assert np.ptp(depth) < 1e-3
+    return float(depth.mean())
+
+
+def test_depth_of_a_known_network_with_the_images_header(graph, depths):
+    graph.send_info()
+    msg = graph.answer(depths)  # compares the whole header
+    assert (msg.height, msg.width, msg.encoding) == (120, 160, "32FC1")
+    assert flat(msg) == pytest.approx(2.0, abs=1e-3)
+
+
+def test_the_cameras_focal_length_scales_depth_unless_switched_off(graph, depths):
+    graph.send_info(Intrinsics(fx=192.0, fy=192.0, cx=79.5, cy=59.5, width=160, height=120))
+    assert flat(graph.answer(depths)) == pytest.approx(2.0 * (192 / 160) / 0.8, abs=1e-3)
+    assert graph.set(focal_correction=False).successful
+    assert flat(graph.answer(depths)) == pytest.approx(2.0, abs=1e-3)
+    graph.send_info()
+
+
+@pytest.mark.parametrize(
+    ("value", "ratios", "expected"),
+    [
+        ("[1, 0.8]", [1.0, 0.8], (2 + 2 / 0.8) / 2),
+        ([0.6, 1.0], [1.0, 0.6], (2 + 2 / 0.6) / 2),
+        ("1 .6", [1.0, 0.6], (2 + 2 / 0.6) / 2),
+        ([1, 1], [1.0], 2.0),
+        ("0.8", [0.8], 2 / 0.8),
+        ("fast", [1.0], 2.0),
+    ],
+)
+def test_ratios_set_live_act_on_the_next_frame(graph, depths, value, ratios, expected):
+    graph.send_info()
+    graph.answer(depths)
+    assert graph.set(crop_ratios=value).successful
+    assert flat(graph.answer(depths)) == pytest.approx(expected, abs=2e-3)
+    (shown,) = graph.get("crop_ratios")
+    assert shown == ratios
+    assert all(isinstance(ratio, float) for ratio in shown)
+
+
+def test_a_change_drops_no_frame(graph, depths):
+    graph.answer(depths)
+    for ratios in ("[1, 0.8]", "[1.0]", "[1, 0.6]"):
+        count = len(depths)
+        assert graph.set(crop_ratios=ratios).successful
+        header = graph.send()
+        graph.spin(lambda c=count: len(depths) > c)
+        assert depths[-1].header == header
+
+
+def test_bad_ratios_are_refused_and_the_old_ones_stay(graph, depths):
+    assert graph.set(crop_ratios=[1.0, 0.8]).successful
+    for bad, reason in (
+        ([1.3], "is not in (0.5, 1]"),
+        ([1.0, 0.7], "fitted"),
+        ("a lot", "or one of fast, balanced"),
+    ):
+        # 'mean' takes any ratio: only the hierarchical combination needs fitted ones
+        result = graph.set(crop_ratios=bad, combination="hierarchical")
+        assert not result.successful
+        assert reason in result.reason
+    assert graph.get("crop_ratios", "combination") == [[1.0, 0.8], "mean"]
+    assert flat(graph.answer(depths)) == pytest.approx((2 + 2 / 0.8) / 2, abs=2e-3)
+
+
+def test_a_set_that_is_half_valid_changes_nothing(graph, depths):
+    result = graph.set(depth_scale=3.0, max_depth=-1.0)
+    assert not result.successful
+    assert "max_depth" in result.reason
+    assert graph.get("depth_scale") == [1.0]
+    graph.send_info()
+    assert flat(graph.answer(depths)) == pytest.approx(2.0, abs=1e-3)
+
+
+def test_presets_show_their_ratios_and_are_announced(graph, depths):
+    announced = graph.listen(Float64MultiArray, "depth/active_ratios")
+    assert graph.set(preset="balanced").successful
+    assert graph.get("preset", "crop_ratios", "use_flips") == ["balanced", [1.0, 0.85], False]
+    graph.spin(lambda: announced and list(announced[-1].data) == [1.0, 0.85])
+    assert graph.set(crop_ratios=[1.0]).successful
+    assert graph.get("preset") == [""]
+    graph.unlisten(announced)
+
+
+def test_outputs_range_scale_encoding_and_size(graph, depths):
+    graph.send_info()
+    assert graph.set(depth_scale=1.5).successful
+    assert flat(graph.answer(depths)) == pytest.approx(3.0, abs=2e-3)
+    assert graph.set(depth_encoding="16UC1", output_size="40x30").successful
+    msg = graph.answer(depths)
+    assert (msg.encoding, msg.width, msg.height, msg.step) == ("16UC1", 40, 30, 80)
+    assert abs(int(np.frombuffer(msg.data, np.uint16).max()) - 3000) <= 2
+    assert graph.set(depth_encoding="32FC1", max_depth=2.5).successful
+    assert np.isnan(depth_from_msg(graph.answer(depths))).all()
+    assert graph.set(far_policy="inf").successful
+    assert np.isposinf(depth_from_msg(graph.answer(depths))).all()
+
+
+def test_camera_info_is_scaled_with_the_output(graph, depths):
+    infos = graph.listen(CameraInfo, "depth/camera_info")
+    assert graph.set(output_size="80x60").successful
+    graph.send_info()
+    depth = graph.answer(depths)
+    graph.spin(lambda: any(info.header == depth.header for info in infos))
+    info = next(info for info in infos if info.header == depth.header)
+    assert (info.width, info.height) == (80, 60)
+    # fx' = 128 / 2, cx' = (79.5 + 0.5) / 2 - 0.5
+    assert list(info.k) == [64.0, 0.0, 39.5, 0.0, 64.0, 29.5, 0.0, 0.0, 1.0]
+    graph.unlisten(infos)
+
+
+def test_points_come_only_with_a_subscriber_and_a_calibration(graph, depths):
+    graph.send_info()
+    assert graph.set(points_stride=4).successful
+    clouds = graph.listen(PointCloud2, "depth/points")
+    picture = np.zeros((120, 160, 3), np.uint8)
+    picture[..., 0] = 200
+    cloud = graph.answer(clouds, picture=picture)
+    xyz, rgb = points_from_msg(cloud)
+    assert xyz.shape == (30, 40, 3)
+    # column 10 is u = 40: x = (40 - 79.5) * 2 / 128; row 20 is v = 80
+    np.testing.assert_allclose(
+        xyz[20, 10], [(40 - 79.5) * 2 / 128, (80 - 59.5) * 2 / 128, 2.0], atol=2e-3
+    )
+    assert (rgb == [200, 0, 0]).all()
+    graph.unlisten(clouds)
+
+
+def test_color_for_eyes(graph, depths):
+    colors = graph.listen(Image, "depth/color")
+    msg = graph.answer(colors)
+    assert (msg.encoding, msg.width, msg.height) == ("rgb8", 160, 120)
+    graph.unlisten(colors)
+
+
+def test_a_broken_image_is_one_log_line_and_the_next_good_one_works(graph, depths, mean_node):
+    graph.send_info()
+    for change in (
+        {"encoding": "rgb99"},
+        {"step": 7},
+        {"height": 10_000_000},
+        {"width": 0},
+        {"encoding": ""},
+    ):
+        msg = Image(header=graph.header(), height=120, width=160, encoding="rgb8", step=480)
+        msg.data.frombytes(bytes(120 * 480))
+        for name, value in change.items():
+            setattr(msg, name, value)
+        graph.publish(Image, "image", msg)
+        graph.rest(0.2)  # or the good one takes its place in the slot
+        assert flat(graph.answer(depths)) == pytest.approx(2.0, abs=1e-3)
+    assert mean_node.output().count("image dropped: ") == 1  # throttled
+
+
+def test_a_picture_that_is_too_small_is_refused_with_its_size(graph, depths, mean_node):
+    graph.rest(5.0)  # the throttle's time since the last refused picture
+    graph.send(np.zeros((20, 20, 3), np.uint8))
+    graph.spin(lambda: "20x20 pixels; at least 32" in mean_node.output())
+    graph.answer(depths)
+
+
+def test_sizes_may_change_from_frame_to_frame(graph, depths):
+    for height, width in ((64, 48), (240, 320), (33, 500)):
+        msg = graph.answer(depths, picture=np.zeros((height, width, 3), np.uint8))
+        assert (msg.height, msg.width) == (height, width)
+
+
+def test_startup_parameters_say_so(graph, depths):
+    result = graph.set(checkpoint="elsewhere")
+    assert not result.successful
+    assert "read-only" in result.reason
+
+
+def test_reload(graph, depths):
+    response = graph.call(Trigger, "depth/reload", Trigger.Request())
+    assert response.success
+    assert "1 crop a frame" in response.message
+    assert flat(graph.answer(depths)) == pytest.approx(2.0, abs=1e-3)
+
+
+def test_compressed_pictures(graph, start, constant):
+    start(
+        *set_parameters(checkpoint=constant, combination="mean", image_transport="compressed"),
+        *("-r", "__ns:=/compressed"),
+    )
+    depths = graph.listen(Image, "/compressed/depth/image")
+    _, jpeg = cv2.imencode(".jpg", np.full((120, 160, 3), 90, np.uint8))
+
+    def send() -> None:
+        msg = CompressedImage(header=graph.header(), format="jpeg")
+        msg.data.frombytes(jpeg.tobytes())
+        graph.publish(CompressedImage, "/compressed/image/compressed", msg)
+
+    graph.spin(lambda: graph.node.count_publishers("/compressed/depth/image") > 0)
+    for _ in range(20):
+        send()
+        graph.rest(0.2)
+        if depths:
+            break
+    assert flat(depths[0]) == pytest.approx(2.0, abs=1e-3)
+
+
+def test_two_nodes_in_two_namespaces_with_a_yaml_file_and_a_remap(graph, start, constant, tmp_path):
+    yaml = tmp_path / "depth.yaml"
+    yaml.write_text(
+        "/**:\n  ros__parameters:\n"
+        f"    checkpoint: '{constant}'\n    combination: mean\n    crop_ratios: '[1, 0.8]'\n"
+    )
+    start("--params-file", str(yaml), "-r", "__ns:=/left", "-r", "image:=/rig/left/image_rect")
+    start(
+        *set_parameters(checkpoint=constant, combination="mean", preset="fast", depth_scale=2),
+        *("-r", "__ns:=/right", "-r", "image:=/rig/right/image_rect"),
+    )
+    left, right = (graph.listen(Image, f"/{side}/depth/image") for side in ("left", "right"))
+    for side, outputs, expected in (("left", left, 2.25), ("right", right, 4.0)):
+        topic = f"/rig/{side}/image_rect"
+        assert flat(graph.answer(outputs, topic=topic)) == pytest.approx(expected, abs=3e-3)
+    assert {msg.header.frame_id for msg in left}.isdisjoint(m.header.frame_id for m in right)
+
+
+def test_camera_of_another_shape_is_refused_with_a_reason(graph, depths, mean_node):
+    graph.send_info(Intrinsics(fx=128.0, fy=128.0, cx=79.5, cy=39.5, width=160, height=80))
+    graph.answer(depths)
+    graph.spin(lambda: "is for 160x80, the picture is 160x120" in mean_node.output())
+    graph.send_info(CAMERA)

@@ -1,0 +1,236 @@
+"""Spellings, validation and presets: pure functions, and declaring on a real node."""
+
+import array
+
+import pytest
+import rclpy
+from rcl_interfaces.msg import ParameterType
+from rclpy.parameter import Parameter
+
+from fourier_depth_ros.config import PAPER_RATIOS, NodeParameters, Preset
+from fourier_depth_ros.ros import parameters
+from fourier_depth_ros.ros.parameters import ParameterError
+
+PRESETS = {
+    "fast": Preset(crop_ratios=(1.0,), use_flips=False, crops=1),
+    "balanced": Preset(crop_ratios=(1.0, 0.8), use_flips=False, crops=5),
+    "accurate": Preset(crop_ratios=(1.0, 0.8), use_flips=True, crops=10),
+    "paper": Preset(crop_ratios=PAPER_RATIOS, use_flips=True, crops=66),
+}
+FAST = NodeParameters(preset="fast", crop_ratios=(1.0,))
+
+
+def change(settings=FAST, presets=PRESETS, **values):
+    return parameters.change(settings, values, presets)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        [1.0, 0.8],
+        array.array("d", [1.0, 0.8]),
+        (0.8, 1.0),
+        "[1, 0.8]",
+        "[1.0,0.8]",
+        "(1 .8)",
+        "1 .8",
+        "1, 0.8, 1",
+        "  0.8 1e0 ",
+        [1, 0.8],
+    ],
+)
+def test_every_spelling_of_ratios(value):
+    assert change(crop_ratios=value).crop_ratios == (1.0, 0.8)
+
+
+@pytest.mark.parametrize("value", [[1], [1, 1], array.array("q", [1, 1]), "1", "[1]", 1, 1.0])
+def test_integers_and_single_numbers_are_ratios(value):
+    assert change(crop_ratios=value).crop_ratios == (1.0,)
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("[1.3]", r"1\.3 is not in \(0\.5, 1\]"),
+        ([0.5], r"0\.5 is not in \(0\.5, 1\]"),
+        ([float("nan")], "is not in|finite"),
+        ("", "is empty"),
+        ("[]", "is empty"),
+        ([], "is empty"),
+        ("1; 0.8", "no list of numbers"),
+        ("fastest", "no list of numbers.*or one of fast, balanced"),
+        (True, "no list of numbers"),
+        (["1"], "no list of numbers"),
+        (None, "cannot be deleted"),
+        (b"12", "no list of numbers"),
+    ],
+)
+def test_bad_ratios_are_refused_with_what_is_accepted(value, reason):
+    with pytest.raises(ParameterError, match=rf"crop_ratios: .*({reason})"):
+        change(crop_ratios=value)
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        ({"max_depth": -1.0}, r"max_depth: -1\.0: .*greater than 0"),
+        ({"max_depth": "far"}, "max_depth: 'far' is a str, expected a float"),
+        ({"points_stride": 0}, "points_stride: 0: .*greater than or equal to 1"),
+        ({"points_stride": 2.0}, "points_stride: 2.0 is a float, expected a int"),
+        ({"use_flips": 1}, "use_flips: 1 is a int, expected a bool"),
+        ({"far_policy": "zero"}, "far_policy: 'zero': Input should be 'nan' or 'inf'"),
+        ({"output_size": "320"}, "output_size: '320'"),
+        ({"output_size": "0x240"}, "output_size: '0x240'"),
+        ({"preset": "slow"}, "preset: 'slow' is none of fast"),
+        ({"preset": "auto"}, "'auto' is for the start"),
+        ({"ridge": -0.5}, "ridge: -0.5 is negative"),
+        ({"min_depth": 20.0}, "min_depth 20 m is not below max_depth 10 m"),
+        ({"checkpoint": "other"}, "checkpoint: is read at start only"),
+        ({"depth_scale": float("inf")}, "depth_scale"),
+    ],
+)
+def test_bad_values_are_refused_with_a_reason(values, reason):
+    with pytest.raises(ParameterError, match=reason):
+        change(**values)
+
+
+@pytest.mark.parametrize(("value", "meant"), [(float("nan"), "nan"), (float("inf"), "inf")])
+def test_unquoted_nan_and_inf_of_a_dump_are_words(value, meant):
+    assert change(far_policy=value).far_policy == meant
+
+
+def test_an_integer_is_taken_for_a_double():
+    assert change(max_depth=8).max_depth == 8.0
+
+
+def test_a_startup_parameter_may_be_set_to_what_it_is():
+    assert change(checkpoint="auto") == FAST  # as `ros2 param load` of a dump does
+
+
+def test_a_preset_brings_its_ratios_and_flips():
+    new = change(preset="accurate")
+    assert (new.preset, new.crop_ratios, new.use_flips) == ("accurate", (1.0, 0.8), True)
+    assert change(crop_ratios="accurate") == new
+
+
+def test_ratios_or_flips_by_hand_clear_the_preset():
+    assert change(crop_ratios=[1.0, 0.7]).preset == ""
+    assert change(use_flips=True).preset == ""
+    accurate = change(preset="accurate")
+    assert change(accurate, use_flips=False).preset == ""
+
+
+def test_ratios_that_are_the_presets_keep_its_name():
+    assert change(crop_ratios=[1.0]).preset == "fast"
+
+
+def test_a_contradiction_is_refused():
+    with pytest.raises(ParameterError, match=r"'fast' means crop_ratios \[1\.0\].*not both"):
+        change(preset="fast", crop_ratios=[1.0, 0.8])
+    assert change(preset="balanced", crop_ratios=[1.0, 0.8], use_flips=False).preset == "balanced"
+
+
+def test_a_set_is_all_or_nothing():
+    with pytest.raises(ParameterError):
+        change(min_depth=0.5, max_depth=-1.0)
+    both = change(min_depth=11.0, max_depth=12.0)  # either alone: 11 against 10 would be refused
+    assert (both.min_depth, both.max_depth) == (11.0, 12.0)
+
+
+def test_setting_one_by_one_what_was_dumped_gives_the_same():
+    """`ros2 param load` sets each parameter of a dump on its own, in the order of the names."""
+    for dumped in (change(preset="accurate"), change(crop_ratios=[1.0, 0.7]), FAST):
+        settings = NodeParameters(preset="paper", crop_ratios=PAPER_RATIOS, use_flips=True)
+        for name in sorted(NodeParameters.model_fields):
+            value = parameters.to_ros(getattr(dumped, name))
+            settings = change(settings, **{name: value})
+        assert settings == dumped
+
+
+def test_resolving_at_start():
+    def resolve(**given):
+        settings = parameters.resolve(NodeParameters(**given), PRESETS, "fast")
+        return settings.preset, settings.crop_ratios, settings.use_flips
+
+    assert resolve() == ("fast", (1.0,), False)
+    assert resolve(preset="accurate") == ("accurate", (1.0, 0.8), True)
+    assert resolve(preset="") == ("fast", (1.0,), False)
+    assert resolve(use_flips=True) == ("", (1.0,), True)
+    assert resolve(crop_ratios=(1.0, 0.7)) == ("", (1.0, 0.7), False)
+    assert resolve(preset="", crop_ratios=(1.0, 0.8), use_flips=True) == ("", (1.0, 0.8), True)
+    assert resolve(preset="balanced", crop_ratios=(1.0, 0.8)) == ("balanced", (1.0, 0.8), False)
+    with pytest.raises(ParameterError, match="not both"):
+        resolve(preset="fast", crop_ratios=(1.0, 0.8))
+
+
+def test_before_a_checkpoint_is_loaded_the_later_wins():
+    start = NodeParameters()
+    assert change(start, None, crop_ratios="1 0.8").preset == ""
+    assert change(start, None, crop_ratios="") == start  # from a dump taken then
+    by_name = change(change(start, None, crop_ratios="1 0.8"), None, preset="paper")
+    assert (by_name.preset, by_name.crop_ratios) == ("paper", ())
+
+
+@pytest.fixture
+def make_node(domain):
+    context = rclpy.Context()
+    nodes = []
+
+    def make(*args, **kwargs):
+        if not context.ok():
+            rclpy.init(args=["--ros-args", *args], context=context, domain_id=domain)
+        nodes.append(rclpy.create_node("depth", context=context, **kwargs))
+        return nodes[-1]
+
+    yield make
+    for node in nodes:
+        node.destroy_node()
+    rclpy.shutdown(context=context)
+
+
+def test_declaring_gives_the_defaults_and_describes_them(make_node):
+    node = make_node()
+    assert parameters.declare(node) == NodeParameters()
+    for name, field in NodeParameters.model_fields.items():
+        descriptor = node.describe_parameter(name)
+        assert field.description in descriptor.description
+        assert descriptor.read_only == (not parameters.is_live(name))
+    stride = node.describe_parameter("points_stride").integer_range[0]
+    assert (stride.from_value, stride.to_value) == (1, 64)
+    scale = node.describe_parameter("max_depth").floating_point_range[0]
+    assert (scale.from_value, scale.to_value) == (0.0, 10000.0)
+    assert "[m]" in node.describe_parameter("max_depth").description
+
+
+def test_overrides_in_the_spellings_of_the_command_line(make_node):
+    node = make_node("-p", "crop_ratios:=[1.0, 0.8]", "-p", "max_depth:=8", "-p", "preset:=''")
+    settings = parameters.declare(node)
+    assert (settings.crop_ratios, settings.max_depth) == ((1.0, 0.8), 8.0)
+
+
+def test_an_invalid_override_names_the_parameter(make_node):
+    with pytest.raises(ParameterError, match=r"max_depth out of range Min: 0\.0"):
+        parameters.declare(make_node("-p", "max_depth:=-3.0"))
+
+
+def test_misspelt_overrides_are_named_with_a_hint(make_node):
+    node = make_node("-p", "crop_ratio:=[1.0]", "-p", "use_sim_time:=true")
+    parameters.declare(node)
+    (sentence,) = parameters.misspelt(node)
+    assert "'crop_ratio' does not exist" in sentence
+    assert "'crop_ratios'" in sentence
+
+
+def test_the_mirror_shows_canonical_doubles(make_node):
+    node = make_node()
+    parameters.declare(node)
+    node.set_parameters(
+        [Parameter("crop_ratios", value="[1, .8]"), Parameter("max_depth", value=8)]
+    )
+    settings = change(crop_ratios="[1, .8]", max_depth=8)
+    node.set_parameters(parameters.mirror(node, settings))
+    shown = node.get_parameter("crop_ratios")
+    assert shown.get_parameter_value().type == ParameterType.PARAMETER_DOUBLE_ARRAY
+    assert list(shown.value) == [1.0, 0.8]
+    assert node.get_parameter("max_depth").value == 8.0
+    assert parameters.mirror(node, settings) == []

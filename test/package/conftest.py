@@ -8,9 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[2]
-PACKAGE = "fourier_depth_ros"
+from layout import PACKAGE, ROOT
 
 
 @pytest.fixture

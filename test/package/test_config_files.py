@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 
 import pytest
 import yaml
-from conftest import ROOT
+from layout import ROOT
 
 from fourier_depth_ros.config import NodeParameters
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from conftest import PACKAGE
+from layout import PACKAGE
 
 ARGUMENTS = {
     "namespace": "",

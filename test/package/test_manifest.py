@@ -6,7 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 import pytest
-from conftest import PACKAGE, ROOT
+from layout import PACKAGE, ROOT
 
 
 @pytest.fixture

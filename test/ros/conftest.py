@@ -1,158 +1,13 @@
-"""A real depth node in a process of its own, and this process's end of the graph."""
+"""Fixtures of the node's tests."""
 
 from __future__ import annotations
 
-import itertools
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
-import rclpy
-from builtin_interfaces.msg import Time
 from checkpoints import save_constant
-from rcl_interfaces.srv import GetParameters, SetParametersAtomically
-from rclpy.executors import SingleThreadedExecutor
-from rclpy.parameter import Parameter, parameter_value_to_python
-from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
-
-from fourier_depth_ros.core.geometry import Intrinsics
-from fourier_depth_ros.ros.conversions import image_to_msg, intrinsics_to_msg
-
-PATIENCE = 60.0
-CAMERA = Intrinsics(fx=128.0, fy=128.0, cx=79.5, cy=59.5, width=160, height=120)
-
-
-class NodeProcess:
-    """`depth_node`, started with its own output in a file."""
-
-    def __init__(self, log: Path, *args: str) -> None:
-        self.log = log
-        command = [sys.executable, "-m", "fourier_depth_ros.ros.node", "--ros-args", *args]
-        with log.open("wb") as output:
-            self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
-
-    def output(self) -> str:
-        return self.log.read_text(errors="replace")
-
-    def end(self, number: signal.Signals = signal.SIGINT) -> int:
-        if self.process.poll() is None:
-            self.process.send_signal(number)
-        try:
-            return self.process.wait(timeout=30)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            raise
-
-
-class Graph:
-    """This process's node: publishes pictures, collects outputs, calls services."""
-
-    def __init__(self, domain: int) -> None:
-        self.context = rclpy.Context()
-        rclpy.init(context=self.context, domain_id=domain)
-        self.node = rclpy.create_node("test", context=self.context)
-        self._executor = SingleThreadedExecutor(context=self.context)
-        self._executor.add_node(self.node)
-        self._stamps = itertools.count(1)
-        self._publishers: dict[str, Any] = {}
-        self._clients: dict[str, Any] = {}
-        self._listening: dict[int, Any] = {}
-
-    def close(self) -> None:
-        self._executor.shutdown()
-        self.node.destroy_node()
-        rclpy.shutdown(context=self.context)
-
-    def listen(self, kind: type, topic: str) -> list:
-        """Messages of ``topic`` as they come."""
-        messages: list = []
-        qos = QoSProfile(depth=50, reliability=ReliabilityPolicy.RELIABLE)
-        self._listening[id(messages)] = self.node.create_subscription(
-            kind, topic, messages.append, qos
-        )
-        return messages
-
-    def unlisten(self, messages: list) -> None:
-        self.node.destroy_subscription(self._listening.pop(id(messages)))
-
-    def spin(self, done: Callable[[], bool], seconds: float = PATIENCE) -> None:
-        deadline = time.monotonic() + seconds
-        while not done():
-            assert time.monotonic() < deadline, "it did not happen in time"
-            self._executor.spin_once(timeout_sec=0.02)
-
-    def rest(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            self._executor.spin_once(timeout_sec=0.02)
-
-    def header(self) -> Header:
-        number = next(self._stamps)
-        return Header(stamp=Time(sec=number, nanosec=number * 7), frame_id=f"camera_{number}")
-
-    def publish(self, kind: type, topic: str, msg: Any) -> None:
-        if topic not in self._publishers:
-            self._publishers[topic] = self.node.create_publisher(kind, topic, 1)
-        publisher = self._publishers[topic]
-        self.spin(lambda: publisher.get_subscription_count() > 0)
-        publisher.publish(msg)
-
-    def send(
-        self, picture: np.ndarray | None = None, header: Header | None = None, topic: str = "image"
-    ) -> Header:
-        """Publish a grey 160x120 picture, or the one given."""
-        header = header or self.header()
-        picture = np.full((120, 160, 3), 90, np.uint8) if picture is None else picture
-        self.publish(Image, topic, image_to_msg(picture, header))
-        return header
-
-    def send_info(self, intrinsics: Intrinsics = CAMERA, topic: str = "camera_info") -> None:
-        self.publish(CameraInfo, topic, intrinsics_to_msg(intrinsics, self.header()))
-
-    def answer(self, outputs: list, topic: str = "image", **kwargs: Any) -> Any:
-        """Send a picture until an output with its header comes back (best effort may lose one)."""
-        for _ in range(20):
-            header = self.send(topic=topic, **kwargs)
-            deadline = time.monotonic() + 3
-
-            def matching(header: Header = header) -> list:
-                return [msg for msg in outputs if msg.header == header]
-
-            self.spin(lambda end=deadline, m=matching: bool(m()) or time.monotonic() > end)
-            if found := matching():
-                return found[-1]
-        raise AssertionError("no output for any of 20 pictures")
-
-    def call(self, kind: type, name: str, request: Any) -> Any:
-        if name not in self._clients:
-            self._clients[name] = self.node.create_client(kind, name)
-        client = self._clients[name]
-        self.spin(client.service_is_ready)
-        future = client.call_async(request)
-        self.spin(future.done)
-        return future.result()
-
-    def set(self, node: str = "depth", **values: Any) -> Any:
-        """Set parameters atomically; the result with its reason."""
-        parameters = [Parameter(n, value=v).to_parameter_msg() for n, v in values.items()]
-        request = SetParametersAtomically.Request(parameters=parameters)
-        return self.call(
-            SetParametersAtomically, f"{node}/set_parameters_atomically", request
-        ).result
-
-    def get(self, *names: str, node: str = "depth") -> list:
-        request = GetParameters.Request(names=list(names))
-        values = self.call(GetParameters, f"{node}/get_parameters", request).values
-        plain = [parameter_value_to_python(value) for value in values]
-        return [list(v) if hasattr(v, "typecode") else v for v in plain]
+from harness import Graph, NodeProcess, set_parameters
 
 
 @pytest.fixture(scope="module")
@@ -180,11 +35,6 @@ def start(domain: int, tmp_path: Path) -> Iterator[Callable[..., NodeProcess]]:
 def constant(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A checkpoint that answers 2 canonical metres whatever it sees, phi_c = 0.8."""
     return save_constant(tmp_path_factory.mktemp("checkpoint") / "constant.safetensors")
-
-
-def set_parameters(**values: Any) -> list[str]:
-    """Command line arguments for parameters."""
-    return [part for name, value in values.items() for part in ("-p", f"{name}:={value}")]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import signal
 import numpy as np
 import pytest
 from checkpoints import save_constant
-from conftest import set_parameters
+from harness import set_parameters
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from sensor_msgs.msg import Image

@@ -7,7 +7,7 @@ ratio r contributes 2 / r. The test camera has fx / width = 0.8: depth is in the
 import cv2
 import numpy as np
 import pytest
-from conftest import CAMERA, set_parameters
+from harness import CAMERA, set_parameters
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger

@@ -30,7 +30,7 @@ class Shot:
 class DepthListener(Node):
     """Subscribes to a depth node's input and outputs, and calls its parameter services.
 
-    ``latest`` holds the newest complete shot by the picture's (width, height).
+    Counts and ages are of pictures stamped since the latest ``collect`` began; ``latest`` holds the newest complete shot by the picture's (width, height).
     """
 
     def __init__(self, namespace: str) -> None:
@@ -45,11 +45,13 @@ class DepthListener(Node):
             (PointCloud2, "depth/points", self._on_points),
         ):
             self.create_subscription(kind, topic, callback, input_qos())
+        self._since = 0
         self._clear()
 
     def collect(self, seconds: float, needed: int) -> None:
         """Start counting anew for ``seconds``, and as long again if ``needed`` shots take it."""
         self._clear()
+        self._since = self._now_ns()
         start = time.monotonic()
         elapsed = 0.0
         while elapsed < seconds or (len(self.latest) < needed and elapsed < 2 * seconds):
@@ -86,12 +88,15 @@ class DepthListener(Node):
         self._depths.clear()
 
     def _on_image(self, msg: Image) -> None:
-        self.frames_in += 1
         self._pictures[msg.width, msg.height] = image_from_msg(msg)
+        self.frames_in += _stamp_ns(msg.header) >= self._since
 
     def _on_depth(self, msg: Image) -> None:
+        stamp = _stamp_ns(msg.header)
+        if stamp < self._since:  # of a picture from before
+            return
         self.frames_out += 1
-        self.ages_ms.append(self._age_ms(msg.header))
+        self.ages_ms.append((self._now_ns() - stamp) * 1e-6)
         size = (msg.width, msg.height)
         self._depths[size] = depth_from_msg(msg)
         if size in self._pictures:
@@ -105,6 +110,9 @@ class DepthListener(Node):
                 self.latest[size] = Shot(shot.rgb, shot.depth, points_from_msg(msg))
                 return
 
-    def _age_ms(self, header: Header) -> float:
-        now = self.get_clock().now().nanoseconds
-        return (now - header.stamp.sec * 10**9 - header.stamp.nanosec) * 1e-6
+    def _now_ns(self) -> int:
+        return int(self.get_clock().now().nanoseconds)
+
+
+def _stamp_ns(header: Header) -> int:
+    return int(header.stamp.sec) * 10**9 + int(header.stamp.nanosec)

@@ -1,6 +1,6 @@
 """The README's table of parameters, made from NodeParameters.
 
-    python -m fourier_depth_ros.tools.parameter_table
+python -m fourier_depth_ros.tools.parameter_table
 """
 
 from __future__ import annotations

@@ -30,7 +30,8 @@ class Shot:
 class DepthListener(Node):
     """Subscribes to a depth node's input and outputs, and calls its parameter services.
 
-    Counts and ages are of pictures stamped since the latest ``collect`` began; ``latest`` holds the newest complete shot by the picture's (width, height).
+    Counts and ages are of pictures stamped since the latest ``collect`` began; ``latest`` holds the
+    newest complete shot by the picture's (width, height).
     """
 
     def __init__(self, namespace: str) -> None:

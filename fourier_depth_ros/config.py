@@ -221,6 +221,9 @@ class NodeParameters(Settings):
     )
     publish_points: bool = _live(False, "", "publish depth/points even while nobody subscribes")
     points_stride: int = _live(2, "px", "every N-th row and column becomes a point", ge=1, le=64)
+    diagnostics_period: float = _live(
+        1.0, "s", "time between two messages on /diagnostics; 0: none", ge=0, le=3600
+    )
 
     @field_validator("preset")
     @classmethod
@@ -228,6 +231,14 @@ class NodeParameters(Settings):
         if name not in ("", "auto", *PRESETS):
             raise ValueError(f"{name!r} is none of {', '.join(PRESETS)}, 'auto' or ''")
         return name
+
+    @field_validator("output_size")
+    @classmethod
+    def _size(cls, size: str) -> str:
+        width, _, height = size.partition("x")
+        if size and int(width) * int(height) > 7680 * 4320:
+            raise ValueError(f"{size} is more than 8K; give at most 7680x4320")
+        return size
 
     @field_validator("crop_ratios")
     @classmethod

@@ -5,6 +5,7 @@ No pickle anywhere: a checkpoint from a stranger can be wrong, but it cannot run
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from dataclasses import dataclass
@@ -87,6 +88,11 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     if unknown:
         raise CheckpointError(f"{path}: unexpected tensors {_some(unknown)}")
     return Checkpoint(config, network, **statistics)
+
+
+def file_digest(path: str | Path) -> str:
+    """The first twelve hexadecimal digits of a file's SHA-256: which weights these are."""
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
 
 
 def _parse_config(path: Path, metadata: dict[str, str]) -> CheckpointConfig:

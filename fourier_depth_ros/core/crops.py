@@ -22,6 +22,7 @@ from torch import Tensor
 #: Lee et al. 2018, sec. 3.4: candidates are combined on this grid.
 GRID = (72, 96)
 MIN_SIDE = 32
+_BLOCK = 256
 
 
 def crop_size(image_size: tuple[int, int], ratio: float) -> tuple[int, int]:
@@ -151,8 +152,15 @@ def _merge_matrix(full: int, crop: int, source: int, grid: int) -> Float[Tensor,
 @lru_cache(maxsize=128)
 def resize_matrix(source: int, target: int) -> Float[Tensor, "target source"]:
     """The matrix of torch's antialiased bilinear resize along one axis (float64)."""
-    identity = torch.eye(source, dtype=torch.float64)[None, None]
-    # Resized as a square picture: torch 2.14 mistakes a (1, C, H, 1) tensor's memory layout.
-    return F.interpolate(
-        identity, (target, source), mode="bilinear", align_corners=False, antialias=True
-    )[0, 0]
+    # Resized as pictures: torch 2.14 mistakes the memory layout of a (1, C, H, 1) tensor. In blocks
+    # of columns: the whole identity of an 8K row would take 470 MB.
+    blocks = []
+    for first in range(0, source, _BLOCK):
+        width = min(_BLOCK, source - first)
+        block = torch.zeros(1, 1, source, max(width, 2), dtype=torch.float64)
+        block[0, 0, first : first + width].fill_diagonal_(1.0)
+        resized = F.interpolate(
+            block, (target, max(width, 2)), mode="bilinear", align_corners=False, antialias=True
+        )
+        blocks.append(resized[0, 0, :, :width])
+    return torch.cat(blocks, dim=1)

@@ -4,36 +4,43 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from functools import partial
 
-import numpy as np
 import rclpy
 import torch
+from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rclpy.qos import qos_policy_name_from_kind
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.signals import SignalHandlerOptions
+from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 
+try:
+    from rclpy.event_handler import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
+except ImportError:  # Humble
+    from rclpy.qos_event import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
+
 from fourier_depth_ros.config import NodeParameters
-from fourier_depth_ros.core.checkpoint import load_checkpoint
-from fourier_depth_ros.core.estimator import DepthEstimator, limit_depth
-from fourier_depth_ros.core.geometry import Intrinsics
-from fourier_depth_ros.core.imaging import ImageError
+from fourier_depth_ros.core.checkpoint import file_digest, load_checkpoint
+from fourier_depth_ros.core.estimator import DepthEstimator
 from fourier_depth_ros.resources import find_checkpoint
 from fourier_depth_ros.ros import parameters
 from fourier_depth_ros.ros.camera import Camera
-from fourier_depth_ros.ros.conversions import image_from_msg
-from fourier_depth_ros.ros.outputs import DepthFrame, DepthOutputs
+from fourier_depth_ros.ros.diagnostics import NodeState, diagnostics_msg
+from fourier_depth_ros.ros.frames import THROTTLE, FrameProcessor
+from fourier_depth_ros.ros.monitor import Monitor
+from fourier_depth_ros.ros.outputs import DepthOutputs
 from fourier_depth_ros.ros.parameters import ParameterError
 from fourier_depth_ros.ros.signals import Stop, stop_on_signals
 from fourier_depth_ros.ros.transport import input_qos, use_shared_memory_profile
 from fourier_depth_ros.ros.worker import LatestWorker
 
-#: Seconds between two log lines of the same kind.
-THROTTLE = 5.0
 #: How soon a signal is noticed while nothing happens [s].
 STOP_SECONDS = 0.2
 
@@ -53,7 +60,17 @@ class DepthNode(LifecycleNode):
         self._worker: LatestWorker[Image | CompressedImage] | None = None
         self._subscriptions_of_camera: list[rclpy.subscription.Subscription] = []
         self._mirroring = False
+        self._monitor = Monitor()
+        self._frames = FrameProcessor(
+            self._camera, self._monitor, self.get_clock(), self.get_logger()
+        )
+        self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
+        self._diagnostics_timer: Timer | None = None
+        self._not_ready = "not configured: ros2 lifecycle set NODE configure, then activate"
+        self._incompatible_qos = ""
+        self._facts: dict[str, str] = {}
         self._settings = parameters.declare(self)
+        self._set_diagnostics_period(self._settings.diagnostics_period)
         for sentence in parameters.misspelt(self):
             self.get_logger().warning(sentence)
         self.add_on_set_parameters_callback(self._on_set_parameters)
@@ -71,16 +88,21 @@ class DepthNode(LifecycleNode):
         try:
             estimator, settings = self._load(self._settings)
         except (ValueError, OSError, RuntimeError) as error:  # RuntimeError: out of GPU memory
-            self.get_logger().error(f"cannot configure: {error}")
+            self._not_ready = f"cannot configure: {error}"
+            self.get_logger().error(self._not_ready)
             return TransitionCallbackReturn.FAILURE
         self._estimator = estimator
         self._outputs = DepthOutputs(self)
+        self._not_ready = "configured, but not active: ros2 lifecycle set NODE activate"
         self._accept(settings)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start the worker and subscribe."""
-        self._worker = LatestWorker(self._process, self._on_failure, "depth_worker")
+        self._worker = LatestWorker(
+            self._process, self._frames.failed, self._monitor.dropped, "depth_worker"
+        )
+        self._not_ready = self._incompatible_qos = ""
         compressed = self._settings.image_transport == "compressed"
         inputs = (
             (CameraInfo, "camera_info", self._on_camera_info),
@@ -95,6 +117,9 @@ class DepthNode(LifecycleNode):
                 callback,
                 input_qos(),
                 qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+                event_callbacks=SubscriptionEventCallbacks(
+                    incompatible_qos=partial(self._on_incompatible_qos, topic)
+                ),
             )
             for kind, topic, callback in inputs
         ]
@@ -127,6 +152,7 @@ class DepthNode(LifecycleNode):
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
+            self._not_ready = "not active: ros2 lifecycle set NODE activate"
 
     def _release(self) -> None:
         self._stop()
@@ -145,6 +171,12 @@ class DepthNode(LifecycleNode):
         automatic = "accurate" if estimator.device.type == "cuda" else "fast"
         settings = parameters.resolve(settings, estimator.presets, automatic)
         estimator.set_combination(settings.combination_settings)
+        self._facts = {
+            "checkpoint": path.name,
+            "weights sha256": file_digest(path),
+            "network": estimator.config.network.trunk,
+            "device": f"{estimator.device}, {estimator.precision}",
+        }
         self.get_logger().info(
             f"{path.name}: {estimator.config.network.trunk} in {estimator.precision} on "
             f"{estimator.device}; {_describe(settings)}"
@@ -188,6 +220,8 @@ class DepthNode(LifecycleNode):
         return SetParametersResult(successful=True)
 
     def _accept(self, settings: NodeParameters) -> None:
+        if settings.diagnostics_period != self._settings.diagnostics_period:
+            self._set_diagnostics_period(settings.diagnostics_period)
         self._settings = settings
         if self._outputs is not None:
             self._outputs.announce_ratios(settings.crop_ratios)
@@ -208,6 +242,14 @@ class DepthNode(LifecycleNode):
 
     # ---- frames --------------------------------------------------------------------------------
 
+    def _on_incompatible_qos(self, topic: str, event: QoSRequestedIncompatibleQoSInfo) -> None:
+        self._incompatible_qos = (
+            f"a publisher of {self.resolve_topic_name(topic)} offers less than was asked for "
+            f"({qos_policy_name_from_kind(event.last_policy_kind)}): nothing of it arrives; "
+            f"take back the QoS override of this node"
+        )
+        self.get_logger().error(self._incompatible_qos, throttle_duration_sec=THROTTLE)
+
     def _on_camera_info(self, info: CameraInfo) -> None:
         self._camera.update(info)
         if self._camera.distorted:
@@ -218,65 +260,53 @@ class DepthNode(LifecycleNode):
             )
 
     def _on_image(self, msg: Image | CompressedImage) -> None:
+        self._monitor.received()
         outputs, worker = self._outputs, self._worker
         if outputs is not None and worker is not None and outputs.wanted(self._settings):
             worker.put(msg)
 
     def _process(self, msg: Image | CompressedImage) -> None:
         """One frame, in the worker thread."""
-        settings, estimator, outputs = self._settings, self._estimator, self._outputs
-        if estimator is None or outputs is None:
-            return
-        rgb = image_from_msg(msg)
-        height, width = rgb.shape[:2]
-        intrinsics = self._intrinsics(width, height, settings, outputs)
-        output_size = settings.output_shape or (height, width)
-        prediction = estimator.predict(
-            torch.from_numpy(np.require(rgb, requirements="W")).permute(2, 0, 1),
-            intrinsics if settings.focal_correction else None,
-            output_size,
-        )
-        depth = limit_depth(
-            prediction.depth * settings.depth_scale,
-            settings.min_depth,
-            settings.max_depth,
-            settings.far_policy,
-        )
-        info = (
-            self._camera.scaled_info(output_size[1], output_size[0], msg.header)
-            if intrinsics is not None
-            else None
-        )
-        outputs.publish(
-            DepthFrame(msg.header, rgb, depth.cpu().numpy(), intrinsics, info), settings
-        )
+        estimator, outputs = self._estimator, self._outputs
+        if estimator is not None and outputs is not None:
+            self._frames.process(msg, self._settings, estimator, outputs)
 
-    def _intrinsics(
-        self, width: int, height: int, settings: NodeParameters, outputs: DepthOutputs
-    ) -> Intrinsics | None:
-        """The picture's intrinsics, or None and a word about what that costs."""
-        try:
-            return self._camera.intrinsics(width, height)
-        except ValueError as error:
-            costs = []
-            if settings.focal_correction:
-                costs.append("depth assumes the training camera's field of view")
-            if outputs.points_wanted(settings):
-                costs.append("depth/points waits")
-            if costs:
-                self.get_logger().warning(
-                    f"{error}; until then {' and '.join(costs)}", throttle_duration_sec=THROTTLE
-                )
-            return None
+    # ---- diagnostics ---------------------------------------------------------------------------
 
-    def _on_failure(self, error: Exception) -> None:
-        """An exception in the worker: one throttled line, and the next frame is tried."""
-        if isinstance(error, ImageError):
-            self.get_logger().error(f"image dropped: {error}", throttle_duration_sec=THROTTLE)
-        else:
-            self.get_logger().error(
-                f"frame dropped: {type(error).__name__}: {error}", throttle_duration_sec=THROTTLE
+    def _set_diagnostics_period(self, period: float) -> None:
+        if self._diagnostics_timer is not None:
+            self.destroy_timer(self._diagnostics_timer)
+            self._diagnostics_timer = None
+        if period > 0:  # by the steady clock: a paused simulation is still diagnosed
+            self._diagnostics_timer = self.create_timer(
+                period, self._publish_diagnostics, clock=Clock(clock_type=ClockType.STEADY_TIME)
             )
+
+    def _publish_diagnostics(self) -> None:
+        settings, outputs = self._settings, self._outputs
+        state = NodeState(
+            image_topic=self.resolve_topic_name("image"),
+            listened=outputs is not None and outputs.wanted(settings),
+            not_ready=self._not_ready,
+            camera=self._frames.camera_trouble,
+            incompatible_qos=self._incompatible_qos,
+            facts={
+                "crop ratios": " ".join(f"{ratio:g}" for ratio in settings.crop_ratios),
+                "preset": settings.preset,
+                "combination": settings.combination,
+                **self._facts,
+            },
+        )
+        name = self.get_fully_qualified_name().lstrip("/")
+        self._diagnostics.publish(
+            diagnostics_msg(
+                name,
+                self._facts.get("checkpoint", ""),
+                self.get_clock().now(),
+                self._monitor.snapshot(),
+                state,
+            )
+        )
 
     def close(self) -> None:
         """Join the worker before the context goes away."""

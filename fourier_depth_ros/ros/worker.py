@@ -12,17 +12,20 @@ Item = TypeVar("Item")
 class LatestWorker(Generic[Item]):
     """Calls ``work`` with the newest item put, in a thread of its own.
 
-    The age of a result never grows under overload: items that were replaced are counted in
-    ``dropped`` and never seen. An exception of ``work`` goes to ``failed`` and the next item is
-    taken.
+    The age of a result never grows under overload: an item that is replaced is never seen, and
+    ``dropped`` is called. An exception of ``work`` goes to ``failed`` and the next item is taken.
     """
 
     def __init__(
-        self, work: Callable[[Item], None], failed: Callable[[Exception], None], name: str
+        self,
+        work: Callable[[Item], None],
+        failed: Callable[[Exception], None],
+        dropped: Callable[[], None],
+        name: str,
     ) -> None:
-        self.dropped = 0
         self._work = work
         self._failed = failed
+        self._dropped = dropped
         self._item: Item | None = None
         self._stopping = False
         self._changed = threading.Condition()
@@ -32,7 +35,8 @@ class LatestWorker(Generic[Item]):
     def put(self, item: Item) -> None:
         """Hand over an item; returns at once."""
         with self._changed:
-            self.dropped += self._item is not None
+            if self._item is not None:
+                self._dropped()
             self._item = item
             self._changed.notify()
 

@@ -16,7 +16,8 @@ def test_the_latest_item_wins_and_the_replaced_are_counted():
         started.set()
         go.wait(10)
 
-    worker = LatestWorker(work, never, "test")
+    dropped = []
+    worker = LatestWorker(work, never, lambda: dropped.append(1), "test")
     worker.put(0)
     started.wait(10)
     for item in range(1, 6):  # while 0 is in work
@@ -26,7 +27,7 @@ def test_the_latest_item_wins_and_the_replaced_are_counted():
     started.wait(10)
     worker.stop()
     assert seen == [0, 5]
-    assert worker.dropped == 4
+    assert len(dropped) == 4
 
 
 def test_an_exception_is_reported_and_the_next_item_is_worked():
@@ -39,7 +40,7 @@ def test_an_exception_is_reported_and_the_next_item_is_worked():
         done.set()
 
     failed = threading.Event()
-    worker = LatestWorker(work, lambda e: (failures.append(e), failed.set()), "test")
+    worker = LatestWorker(work, lambda e: (failures.append(e), failed.set()), lambda: None, "test")
     worker.put("bad")
     assert failed.wait(10)
     worker.put("good")
@@ -56,7 +57,7 @@ def test_stop_lets_the_item_in_work_finish_and_joins():
         go.wait(10)
         finished.append(item)
 
-    worker = LatestWorker(work, never, "worker_under_test")
+    worker = LatestWorker(work, never, lambda: None, "worker_under_test")
     worker.put(1)
     started.wait(10)
     worker.put(2)

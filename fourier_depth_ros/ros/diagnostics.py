@@ -1,0 +1,98 @@
+"""/diagnostics: one status, whose message is a reason that a person can act on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
+from rclpy.time import Time
+
+from fourier_depth_ros.ros.monitor import Snapshot
+
+#: No image for longer than this is worth a warning [s].
+QUIET = 2.0
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """What the status tells besides the monitor's figures.
+
+    not_ready: why there is no network running ('' if it does). camera: why there are no intrinsics.
+    incompatible_qos: the topic and policy of a publisher that cannot be heard. facts: name -> text,
+    shown as they are.
+    """
+
+    image_topic: str
+    listened: bool
+    not_ready: str = ""
+    camera: str = ""
+    incompatible_qos: str = ""
+    facts: dict[str, str] | None = None
+
+
+def judge(snapshot: Snapshot, state: NodeState) -> tuple[bytes, str]:
+    """The level and the one reason that matters most."""
+    error, warn, ok = DiagnosticStatus.ERROR, DiagnosticStatus.WARN, DiagnosticStatus.OK
+    if state.not_ready:
+        return error, state.not_ready
+    if state.incompatible_qos:
+        return error, state.incompatible_qos
+    quiet = snapshot.seconds_since_image
+    if quiet is None or quiet > QUIET:
+        ever = "no image yet" if quiet is None else f"no image for {quiet:.0f} s"
+        return warn, f"{ever} on {state.image_topic}: is the camera running, and is it remapped?"
+    if snapshot.trouble:
+        return error, snapshot.trouble
+    if state.camera:
+        return warn, state.camera
+    if not state.listened:
+        return ok, "nobody subscribes to an output: the network rests"
+    return ok, f"depth at {snapshot.published_hz:.1f} Hz"
+
+
+def diagnostics_msg(
+    name: str, hardware_id: str, stamp: Time, snapshot: Snapshot, state: NodeState
+) -> DiagnosticArray:
+    """The array to publish; times are in milliseconds, p50 and p95 of the last 10 s."""
+    level, message = judge(snapshot, state)
+    values = {
+        "images received [Hz]": f"{snapshot.received_hz:.2f}",
+        "depth published [Hz]": f"{snapshot.published_hz:.2f}",
+        "images replaced by newer ones": str(snapshot.dropped),
+        "images failed": str(snapshot.failed),
+        "age p50 / p95 [ms]": _quantiles(snapshot.ages),
+        **{f"{stage} p50 / p95 [ms]": _quantiles(s) for stage, s in snapshot.stages.items()},
+        "invalid depth [%]": (
+            "" if snapshot.invalid_share is None else f"{100 * snapshot.invalid_share:.1f}"
+        ),
+        "memory [MB]": f"{resident_bytes() / 1e6:.0f}",
+        **(state.facts or {}),
+    }
+    if torch.cuda.is_available():
+        values["GPU memory [MB]"] = f"{torch.cuda.memory_allocated() / 1e6:.0f}"
+    status = DiagnosticStatus(
+        level=level,
+        name=f"{name}: depth",
+        message=message,
+        hardware_id=hardware_id,
+        values=[KeyValue(key=key, value=value) for key, value in values.items()],
+    )
+    array = DiagnosticArray(status=[status])
+    array.header.stamp = stamp.to_msg()
+    return array
+
+
+def resident_bytes() -> int:
+    """This process's resident memory."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * 4096
+
+
+def _quantiles(seconds: list[float]) -> str:
+    if not seconds:
+        return ""
+    p50, p95 = np.percentile(seconds, (50, 95)) * 1e3
+    return f"{p50:.1f} / {p95:.1f}"

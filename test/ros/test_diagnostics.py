@@ -1,0 +1,128 @@
+"""The judgement by cases, and /diagnostics of a real node."""
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from harness import set_parameters
+from rclpy.event_handler import PublisherEventCallbacks
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import Image
+
+from fourier_depth_ros.ros.diagnostics import NodeState, judge
+from fourier_depth_ros.ros.monitor import Snapshot
+
+OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
+
+
+def snapshot(**changes):
+    defaults = {
+        "received_hz": 30.0,
+        "published_hz": 12.34,
+        "dropped": 3,
+        "failed": 0,
+        "seconds_since_image": 0.03,
+    }
+    return Snapshot(**{**defaults, **changes})
+
+
+def state(**changes):
+    return NodeState(**{"image_topic": "/camera/image", "listened": True, **changes})
+
+
+@pytest.mark.parametrize(
+    ("seen", "node", "level", "reason"),
+    [
+        ({}, {}, OK, "depth at 12.3 Hz"),
+        ({}, {"listened": False}, OK, "the network rests"),
+        ({}, {"camera": "no camera_info yet"}, WARN, "no camera_info yet"),
+        ({"trouble": "image dropped: x"}, {"camera": "y"}, ERROR, "image dropped: x"),
+        ({"seconds_since_image": 2.5}, {}, WARN, "no image for 2 s on /camera/image"),
+        ({"seconds_since_image": None}, {}, WARN, "no image yet on /camera/image"),
+        ({"seconds_since_image": None}, {"incompatible_qos": "q"}, ERROR, "q"),
+        ({}, {"not_ready": "cannot configure: z"}, ERROR, "cannot configure: z"),
+    ],
+)
+def test_level_and_reason(seen, node, level, reason):
+    actual_level, message = judge(snapshot(**seen), state(**node))
+    assert actual_level == level
+    assert reason in message
+
+
+def wait_for(graph, arrays, level, reason, hint=lambda: None):
+    def found():
+        hint()
+        return any(
+            status.level == level and reason in status.message
+            for array in arrays
+            for status in array.status
+        )
+
+    graph.spin(found)
+    return next(
+        status
+        for array in reversed(arrays)
+        for status in array.status
+        if status.level == level and reason in status.message
+    )
+
+
+def test_a_node_tells_how_it_is(graph, start, constant):
+    arrays = graph.listen(DiagnosticArray, "/diagnostics")
+    start(*set_parameters(checkpoint=constant, combination="mean", diagnostics_period=0.2))
+    wait_for(graph, arrays, WARN, "no image yet on /image")
+    graph.send_info()
+    graph.send()
+    wait_for(graph, arrays, OK, "nobody subscribes", hint=graph.send)
+    depths = graph.listen(Image, "depth/image")
+    graph.answer(depths)
+    status = wait_for(graph, arrays, OK, "depth at", hint=graph.send)
+    values = {entry.key: entry.value for entry in status.values}
+    assert status.name == "depth: depth"
+    assert status.hardware_id == "constant.safetensors"
+    assert values["crop ratios"] == "1"
+    assert values["preset"] == "fast"
+    assert len(values["weights sha256"]) == 12
+    assert float(values["memory [MB]"]) > 100
+    assert float(values["invalid depth [%]"]) == 0
+    for stage in ("decode", "predict", "publish"):
+        p50, p95 = map(float, values[f"{stage} p50 / p95 [ms]"].split(" / "))
+        assert 0 <= p50 <= p95
+    wait_for(graph, arrays, WARN, "no image for 2 s")
+    graph.unlisten(depths)
+    graph.unlisten(arrays)
+
+
+def test_a_failed_configuration_is_diagnosed(graph, start, tmp_path):
+    arrays = graph.listen(DiagnosticArray, "/diagnostics")
+    start(*set_parameters(checkpoint=tmp_path / "none", diagnostics_period=0.2))
+    wait_for(graph, arrays, ERROR, "cannot configure: checkpoint: ")
+    graph.unlisten(arrays)
+
+
+def test_a_camera_that_cannot_be_heard_is_diagnosed(graph, start, constant):
+    """The user overrides the input's QoS to RELIABLE; the camera is BEST_EFFORT, as drivers are."""
+    arrays = graph.listen(DiagnosticArray, "/diagnostics")
+    args = set_parameters(checkpoint=constant, combination="mean", diagnostics_period=0.2)
+    override = "qos_overrides./quiet/image.subscription.reliability:=reliable"
+    start(*args, "-p", override, "-r", "__ns:=/quiet")
+    qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    # rclpy's default callback for this side warns through a deprecated method of its own
+    mute = PublisherEventCallbacks(use_default_callbacks=False)
+    camera = graph.node.create_publisher(Image, "/quiet/image", qos, event_callbacks=mute)
+    status = wait_for(graph, arrays, ERROR, "offers less than was asked for (RELIABILITY")
+    assert "/quiet/image" in status.message
+    graph.node.destroy_publisher(camera)
+    graph.unlisten(arrays)
+
+
+def test_diagnostics_can_be_switched_off_and_on(graph, start, constant):
+    arrays = graph.listen(DiagnosticArray, "/diagnostics")
+    start(*set_parameters(checkpoint=constant, combination="mean", diagnostics_period=0.2))
+    graph.spin(lambda: arrays)
+    assert graph.set(diagnostics_period=0).successful
+    graph.rest(0.5)
+    arrays.clear()
+    graph.rest(1.0)
+    assert arrays == []
+    assert graph.set(diagnostics_period=0.1).successful
+    graph.spin(lambda: len(arrays) > 2)
+    graph.unlisten(arrays)

@@ -24,6 +24,7 @@ from fourier_depth_ros.core.imaging import (
     encode_depth,
     encode_image,
 )
+from fourier_depth_ros.ros.bridge import decode_by_cv_bridge
 
 #: One point of a cloud: x, y, z [m] and 0x00RRGGBB, which PointCloud2 declares as a float32.
 POINT = np.dtype([("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("rgb", "<u4")])
@@ -43,11 +44,16 @@ def fill_data(msg: Any, values: np.ndarray) -> None:
 def image_from_msg(msg: Image | CompressedImage) -> UInt8[np.ndarray, "height width 3"]:
     """RGB picture of a raw or compressed message; rgb8 is a view of the message's data.
 
+    The robot's cv_bridge converts what it converts alike, if there is one: see `bridge`.
+
     Raises:
         ImageError: see `decode_image` and `decode_compressed`.
     """
     if isinstance(msg, CompressedImage):
         return decode_compressed(msg.data, msg.format)
+    by_cv_bridge = decode_by_cv_bridge(msg)
+    if by_cv_bridge is not None:
+        return by_cv_bridge
     return decode_image(
         msg.data, msg.height, msg.width, msg.encoding, msg.step, bool(msg.is_bigendian)
     )

@@ -1,11 +1,12 @@
 # make demo: pictures through the depth node over DDS, and a contact sheet in demo/
 # make test: everything that continuous integration checks
-# Both set up .venv on the first call (5 GB with PyTorch) and are quick the second time.
+# make matrix: the tests on Python 3.10, 3.12 and 3.13, NumPy 1.26, OpenCV 4 and Jazzy; see docs/matrix.md
+# Demo and test set up .venv on the first call (5 GB with PyTorch) and are quick the second time.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format setup clean
+.PHONY: demo test matrix lint format setup clean
 .DEFAULT_GOAL := test
 
 $(VENV)/.ready: requirements.txt setup.py
@@ -30,6 +31,9 @@ lint: setup
 
 test: lint
 	$(BIN)/python -m pytest
+
+matrix:
+	$(PYTHON) test/matrix.py
 
 format: setup
 	$(BIN)/ruff check --fix .

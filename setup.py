@@ -1,5 +1,4 @@
 from glob import glob
-from pathlib import Path
 
 from setuptools import find_packages, setup
 
@@ -9,8 +8,6 @@ setup(
     name=NAME,
     version="0.1.0",
     description="Single-image metric depth with Fourier-domain combination (Lee et al., CVPR 2018) for ROS 2",
-    long_description=Path("README.md").read_text(encoding="utf-8"),
-    long_description_content_type="text/markdown",
     license="Apache-2.0",
     maintainer="fourier_depth_ros maintainers",
     maintainer_email="maintainers@fourier-depth-ros.invalid",
@@ -20,6 +17,7 @@ setup(
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
         (f"share/{NAME}/launch", glob("launch/*.launch.py")),
+        (f"share/{NAME}/launch/examples", glob("launch/examples/*.launch.py")),
         (f"share/{NAME}/config", glob("config/*.*")),
         (f"share/{NAME}/models", glob("models/*.*")),
     ],

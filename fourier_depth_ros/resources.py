@@ -12,17 +12,17 @@ PACKAGE = "fourier_depth_ros"
 def share_directory() -> Path:
     """The folder that holds models/, config/ and launch/.
 
-    A checkout (editable install) comes first, then every ament prefix (colcon, apt), then
-    sys.prefix (pip).
+    The ones that came with this code are first: those of its checkout (editable and symlink
+    installs), then of the prefix it is installed in, PREFIX/lib/python3.x/site-packages (colcon,
+    apt, pip, also with --user). Then come every ament prefix and sys.prefix.
 
     Raises:
         FileNotFoundError: the package's files are nowhere.
     """
-    prefixes = [p for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
-    candidates = [
-        Path(__file__).resolve().parents[1],
-        *(Path(prefix) / "share" / PACKAGE for prefix in (*prefixes, sys.prefix)),
-    ]
+    above = Path(__file__).resolve().parents[1]  # the checkout, or site-packages
+    ament = [Path(p) for p in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep) if p]
+    prefixes = [*above.parents[2:3], *ament, Path(sys.prefix)]
+    candidates = [above, *(prefix / "share" / PACKAGE for prefix in prefixes)]
     for candidate in candidates:
         if (candidate / "models").is_dir() and (candidate / "package.xml").is_file():
             return candidate

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import glob
+import importlib.util
 import runpy
 import shutil
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -39,3 +42,34 @@ def prefix(declared: dict, tmp_path: Path) -> Path:
         for file in files:
             shutil.copy(file, tmp_path / folder)
     return tmp_path
+
+
+@pytest.fixture
+def share(prefix: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The share directory in that prefix, which ament finds."""
+    monkeypatch.setenv("AMENT_PREFIX_PATH", str(prefix))
+    return prefix / "share" / PACKAGE
+
+
+@pytest.fixture
+def describe(share: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
+    """Make the launch description of an installed file, by its name, of the stand-in's parts."""
+    pytest.importorskip("ament_index_python")
+    for name in launch_modules():
+        monkeypatch.delitem(sys.modules, name)  # the real ones, where there are any
+    monkeypatch.syspath_prepend(str(Path(__file__).parent / "standin"))
+
+    def load(file: str):
+        (path,) = (share / "launch").rglob(file)  # as `ros2 launch` looks for it
+        spec = importlib.util.spec_from_file_location("described_launch", path)
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module.generate_launch_description()
+
+    yield load
+    for name in launch_modules():
+        del sys.modules[name]
+
+
+def launch_modules() -> list[str]:
+    return [name for name in sys.modules if name.split(".")[0] in ("launch", "launch_ros")]

@@ -155,5 +155,5 @@ def test_shared_memory_profile_has_room_for_a_full_hd_image():
 
 
 def test_no_file_of_the_package_is_executable_by_accident():
-    for path in [*(ROOT / "config").iterdir(), *(ROOT / "launch").glob("*.py")]:
+    for path in [*(ROOT / "config").rglob("*.*"), *(ROOT / "launch").rglob("*.py")]:
         assert not os.access(path, os.X_OK), path

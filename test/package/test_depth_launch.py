@@ -1,7 +1,5 @@
 """launch/depth.launch.py under the stand-in: what it starts for which arguments."""
 
-import importlib.util
-import sys
 from pathlib import Path
 
 import pytest
@@ -25,26 +23,8 @@ ARGUMENTS = {
 
 
 @pytest.fixture
-def share(prefix, monkeypatch) -> Path:
-    monkeypatch.setenv("AMENT_PREFIX_PATH", str(prefix))
-    return prefix / "share" / PACKAGE
-
-
-@pytest.fixture
-def description(share, monkeypatch):
-    """The launch description, of the installed file, made of the stand-in's parts."""
-    for name in [n for n in sys.modules if n.split(".")[0] in ("launch", "launch_ros")]:
-        monkeypatch.delitem(sys.modules, name)  # the real ones, where there are any
-    monkeypatch.syspath_prepend(str(Path(__file__).parent / "standin"))
-    pytest.importorskip("ament_index_python")
-    spec = importlib.util.spec_from_file_location(
-        "depth_launch", share / "launch" / "depth.launch.py"
-    )
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    yield module.generate_launch_description()
-    for name in [n for n in sys.modules if n.split(".")[0] in ("launch", "launch_ros")]:
-        del sys.modules[name]
+def description(describe):
+    return describe("depth.launch.py")
 
 
 @pytest.fixture

@@ -8,6 +8,18 @@ from dataclasses import dataclass, field
 @dataclass
 class LaunchContext:
     launch_configurations: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> LaunchContext:
+        return LaunchContext(dict(self.launch_configurations), dict(self.environment))
+
+
+@dataclass(frozen=True)
+class Process:
+    """A command that is no ROS node's, and what its environment has more than launch's own."""
+
+    command: list[str]
+    environment: dict[str, str]
 
 
 class LaunchDescription:

@@ -1,4 +1,4 @@
-from launch import LaunchContext, visit
+from launch import Process, text, visit
 
 
 class DeclareLaunchArgument:
@@ -36,4 +36,36 @@ class GroupAction:
         self.condition = condition
 
     def visit(self, context, started) -> None:
-        visit(self.actions, LaunchContext(dict(context.launch_configurations)), started)
+        visit(self.actions, context.copy(), started)
+
+
+class IncludeLaunchDescription:
+    """As the real one: what it configures stays, unless a group ends it."""
+
+    def __init__(self, launch_description_source, *, launch_arguments=None) -> None:
+        self.source = launch_description_source
+        self.launch_arguments = list(launch_arguments or [])
+
+    def visit(self, context, started) -> None:
+        for name, value in self.launch_arguments:
+            context.launch_configurations[name] = text(value, context)
+        visit(self.source.load().entities, context, started)
+
+
+class SetEnvironmentVariable:
+    def __init__(self, name, value) -> None:
+        self.name = name
+        self.value = value
+
+    def visit(self, context, started) -> None:
+        context.environment[text(self.name, context)] = text(self.value, context)
+
+
+class ExecuteProcess:
+    def __init__(self, *, cmd, output="log", additional_env=None) -> None:
+        self.cmd = cmd
+        self.additional_env = additional_env or {}
+
+    def visit(self, context, started) -> None:
+        command = [text(part, context) for part in self.cmd]
+        started.append(Process(command, {**context.environment, **self.additional_env}))

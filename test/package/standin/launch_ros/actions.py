@@ -19,6 +19,7 @@ class Started:
     parameters: dict[str, object]
     respawn: bool
     output: str
+    environment: dict[str, str]
 
 
 class PushRosNamespace:
@@ -51,6 +52,7 @@ class Node:
         emulate_tty=False,
         respawn=False,
         respawn_delay=None,
+        additional_env=None,
     ) -> None:
         self.condition = condition
         self._package = package
@@ -63,6 +65,7 @@ class Node:
         self._arguments = arguments or []
         self._output = output
         self._respawn = respawn
+        self._additional_env = additional_env or {}
 
     def visit(self, context, started) -> None:
         base = context.launch_configurations.get("ros_namespace", "/")
@@ -81,6 +84,7 @@ class Node:
                 parameters={k: evaluated(v, context) for each in values for k, v in each.items()},
                 respawn=boolean(self._respawn, context),
                 output=self._output,
+                environment={**context.environment, **self._additional_env},
             )
         )
 

@@ -1,0 +1,128 @@
+"""launch/examples under the stand-in: each driver's topics are those that the node reads."""
+
+import ast
+from pathlib import Path
+
+import pytest
+from layout import ROOT
+
+EXAMPLES = sorted((ROOT / "launch" / "examples").glob("*.launch.py"))
+
+
+@pytest.fixture(autouse=True)
+def ros_distro(monkeypatch):
+    monkeypatch.setenv("ROS_DISTRO", "jazzy")
+
+
+@pytest.fixture
+def launch(describe):
+    """`ros2 launch fourier_depth_ros FILE name:=value ...`: what would start."""
+    import launch as standin
+
+    return lambda file, **arguments: standin.run(describe(file), **arguments)
+
+
+def resolved(node, topic: str) -> str:
+    """The full name of a node's topic."""
+    name = node.remappings.get(topic, topic)
+    return name if name.startswith("/") else f"{node.namespace.rstrip('/')}/{name}"
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.name)
+def test_the_first_line_of_use_names_the_file(path):
+    doc = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    assert f"ros2 launch fourier_depth_ros {path.name}" in doc
+
+
+def test_a_usb_camera_without_calibration_is_used_as_it_is(launch, share):
+    camera, depth = launch("usb_cam.launch.py", video_device="/dev/video2", preset="fast")
+    assert (camera.package, camera.executable) == ("usb_cam", "usb_cam_node_exe")
+    assert camera.parameters["video_device"] == "/dev/video2"
+    assert "camera_info_url" not in camera.parameters
+    assert resolved(depth, "image") == resolved(camera, "image_raw") == "/camera/image_raw"
+    assert resolved(depth, "camera_info") == resolved(camera, "camera_info")
+    assert resolved(depth, "depth/image") == "/camera/depth/image"
+    assert depth.parameters["preset"] == "fast"  # arguments reach the included file
+    profile = camera.environment["FASTRTPS_DEFAULT_PROFILES_FILE"]
+    assert Path(profile) == share / "config" / "fastdds_shm.xml"
+    assert Path(profile).is_file()
+
+
+def test_a_calibrated_usb_camera_is_rectified(launch, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "front.yaml").touch()
+    arguments = {"calibration": "~/front.yaml", "namespace": "front"}
+    camera, rectify, depth = launch("usb_cam.launch.py", **arguments)
+    assert camera.parameters["camera_info_url"] == f"file://{tmp_path}/front.yaml"
+    assert (rectify.package, rectify.executable) == ("image_proc", "rectify_node")
+    assert resolved(rectify, "image") == resolved(camera, "image_raw")
+    assert resolved(depth, "image") == resolved(rectify, "image_rect") == "/front/image_rect"
+    assert resolved(depth, "camera_info") == resolved(camera, "camera_info")
+    assert rectify.environment == camera.environment  # it publishes images, too
+    with pytest.raises(FileNotFoundError, match=r"calibration: /nowhere.yaml does not exist"):
+        launch("usb_cam.launch.py", calibration="/nowhere.yaml")
+
+
+def test_kilted_reads_the_profile_from_another_variable(launch, monkeypatch):
+    monkeypatch.setenv("ROS_DISTRO", "kilted")
+    camera, _ = launch("usb_cam.launch.py")
+    assert list(camera.environment) == ["FASTDDS_DEFAULT_PROFILES_FILE"]
+
+
+DRIVER = """
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+NAMES = ("camera_name", "camera_namespace", "enable_depth", "rgb_camera.color_profile")
+def generate_launch_description():
+    # log_level has another meaning than in depth.launch.py, as in the real rs_launch.py
+    return LaunchDescription([
+        DeclareLaunchArgument("log_level", default_value="fatal"),
+        Node(
+            package="realsense2_camera", executable="realsense2_camera_node",
+            namespace=LaunchConfiguration("camera_namespace"),
+            name=LaunchConfiguration("camera_name"),
+            parameters=[{n: ParameterValue(LaunchConfiguration(n), value_type=str) for n in NAMES}],
+        ),
+    ])
+"""
+
+
+def test_a_realsense_gives_colour_only(launch, share):
+    driver = share.parent / "realsense2_camera" / "launch" / "rs_launch.py"
+    driver.parent.mkdir(parents=True)
+    driver.write_text(DRIVER, encoding="utf-8")
+    index = share.parent / "ament_index" / "resource_index" / "packages"
+    (index / "realsense2_camera").touch()
+    camera, depth = launch("realsense.launch.py")
+    assert camera.parameters["enable_depth"] == "false"
+    # realsense2_camera 4 publishes in /NAMESPACE/NAME/color
+    assert resolved(depth, "image") == f"{camera.namespace}/{camera.name}/color/image_raw"
+    assert resolved(depth, "camera_info") == f"{camera.namespace}/{camera.name}/color/camera_info"
+    assert resolved(depth, "depth/image") == "/camera/mono/depth/image"
+    assert depth.ros_arguments == ["--log-level", "info"]
+    assert "FASTRTPS_DEFAULT_PROFILES_FILE" in camera.environment
+    camera, _ = launch("realsense.launch.py", enable_depth="true")
+    assert camera.parameters["enable_depth"] == "true"
+
+
+def test_a_bag_brings_its_clock(launch, tmp_path):
+    player, depth = launch("bag.launch.py", bag=str(tmp_path), image="/camera/image_rect")
+    assert player.command[:4] == ["ros2", "bag", "play", str(tmp_path)]
+    assert "--clock" in player.command
+    assert "FASTRTPS_DEFAULT_PROFILES_FILE" in player.environment
+    assert depth.parameters["use_sim_time"] is True
+    assert resolved(depth, "image") == "/camera/image_rect"
+    with pytest.raises(FileNotFoundError, match="bag: /nowhere does not exist"):
+        launch("bag.launch.py", bag="/nowhere")
+
+
+def test_several_cameras_get_a_node_each(launch):
+    front, rear = launch("cameras.launch.py", cameras="front, rear", image="image_rect")
+    assert resolved(front, "image") == "/front/image_rect"
+    assert resolved(rear, "image") == "/rear/image_rect"
+    assert resolved(rear, "camera_info") == "/rear/camera_info"
+    assert resolved(front, "depth/image") == "/front/depth/image"
+    assert (front.name, rear.name) == ("depth", "depth")

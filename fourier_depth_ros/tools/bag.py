@@ -44,7 +44,7 @@ class BagSource(FrameSource):
 
     def __init__(self, path: Path, topic: str | None = None) -> None:
         super().__init__(path)
-        with _open_bag(path) as reader:
+        with open_bag(path) as reader:
             topics = sorted(
                 name
                 for name, info in reader.topics.items()
@@ -70,26 +70,25 @@ class BagSource(FrameSource):
     def _read(self) -> Iterator[Frame]:
         stem = self.topic.strip("/").replace("/", "_")
         index = -1
-        with _open_bag(self.path) as reader:
-            images = _connections(reader, self.topic, IMAGE, COMPRESSED_IMAGE)
-            infos = _connections(reader, self._info_topic, CAMERA_INFO)
-            info = _first_message(reader, infos)
+        with open_bag(self.path) as reader:
+            images = connections_of(reader, self.topic, IMAGE, COMPRESSED_IMAGE)
+            infos = connections_of(reader, self._info_topic, CAMERA_INFO)
+            info = first_message(reader, infos)
             for connection, recorded_ns, raw in reader.messages([*images, *infos]):
                 if connection.msgtype == CAMERA_INFO:
                     with suppress(ValueError):
-                        info = _deserialize(reader, connection, raw)
+                        info = deserialize(reader, connection, raw)
                     continue
                 index += 1
                 name = f"{stem}_{index:06d}"
                 try:
-                    message = _deserialize(reader, connection, raw)
+                    message = deserialize(reader, connection, raw)
                     rgb = _decode(message)
                 except ValueError as error:
                     self._skip(name, error)
                     continue
-                stamp = message.header.stamp
-                stamp_ns = stamp.sec * 10**9 + stamp.nanosec or recorded_ns
-                yield Frame(rgb, self._intrinsics(info, *rgb.shape[:2]), name, stamp_ns)
+                intrinsics = self._intrinsics(info, *rgb.shape[:2])
+                yield Frame(rgb, intrinsics, name, stamp_of(message, recorded_ns))
 
     def _intrinsics(self, info: Any, height: int, width: int) -> Intrinsics | None:
         if info is None:
@@ -103,8 +102,15 @@ class BagSource(FrameSource):
             return None
 
 
+def stamp_of(message: Any, recorded_ns: int) -> int:
+    """The header's stamp, or the time of recording where that is zero [ns]."""
+    stamp = message.header.stamp
+    return int(stamp.sec) * 10**9 + int(stamp.nanosec) or recorded_ns
+
+
 @contextmanager
-def _open_bag(path: Path) -> Iterator[AnyReader]:
+def open_bag(path: Path) -> Iterator[AnyReader]:
+    """A rosbag2 open for reading. Raises: as BagSource."""
     try:
         from rosbags.highlevel import AnyReader
         from rosbags.typesys import Stores, get_typestore
@@ -125,11 +131,12 @@ def _open_bag(path: Path) -> Iterator[AnyReader]:
         ) from error
 
 
-def _connections(reader: AnyReader, topic: str, *msgtypes: str) -> list[Connection]:
+def connections_of(reader: AnyReader, topic: str, *msgtypes: str) -> list[Connection]:
+    """The bag's connections of a topic that carry one of these types."""
     return [c for c in reader.connections if c.topic == topic and c.msgtype in msgtypes]
 
 
-def _deserialize(reader: AnyReader, connection: Connection, raw: bytes) -> Any:
+def deserialize(reader: AnyReader, connection: Connection, raw: bytes) -> Any:
     """The message in ``raw``. Raises: ValueError: it is damaged."""
     try:
         return reader.deserialize(raw, connection.msgtype)
@@ -137,17 +144,17 @@ def _deserialize(reader: AnyReader, connection: Connection, raw: bytes) -> Any:
         raise ValueError(f"damaged {connection.msgtype}: {error}") from error
 
 
-def _first_message(reader: AnyReader, connections: list[Connection]) -> Any:
+def first_message(reader: AnyReader, connections: list[Connection]) -> Any:
     """The first message of ``connections`` that is not damaged; None where there is none."""
     if connections:  # to rosbags, no connections are all connections
         for connection, _, raw in reader.messages(connections):
             with suppress(ValueError):
-                return _deserialize(reader, connection, raw)
+                return deserialize(reader, connection, raw)
     return None
 
 
 def _has_pictures(reader: AnyReader, topic: str) -> bool:
-    message = _first_message(reader, _connections(reader, topic, IMAGE, COMPRESSED_IMAGE))
+    message = first_message(reader, connections_of(reader, topic, IMAGE, COMPRESSED_IMAGE))
     if message is None:
         return False
     if hasattr(message, "format"):  # "rgb8; jpeg compressed bgr8", "16UC1; compressedDepth png"

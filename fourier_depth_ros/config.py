@@ -102,6 +102,14 @@ class Hierarchy(Settings):
     frequency_ridge: float = Field(10.0, ge=0)
 
 
+class Uncertainty(Settings):
+    """sigma^2 = floor^2 + (per_depth d)^2 + (per_spread s)^2, calibrated on held-out pictures."""
+
+    floor: float = Field(ge=0, description="[canonical m]")
+    per_depth: float = Field(ge=0)
+    per_spread: float = Field(ge=0)
+
+
 class Preset(Settings):
     """A named subset of the fitted candidates, with what the fit expects of it."""
 
@@ -111,6 +119,7 @@ class Preset(Settings):
     expected_rmse: float | None = Field(
         None, description="held-out RMSE on the 72 x 96 grid [canonical m]; None before a fit"
     )
+    uncertainty: Uncertainty | None = Field(None, description="None before a calibration")
 
     def combination(self, settings: CombinationSettings) -> CombinationSettings:
         """``settings`` with this preset's candidates."""

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fourier_depth_ros.config import Preset
+    from fourier_depth_ros.tools.fitting import HeldOutReport
 
 
 def fit(
@@ -39,18 +44,26 @@ def fit(
         load_checkpoint(checkpoint), bars[0], bars[1], device, say=print
     )
     save_checkpoint(out, fitted)
-    skipped = sum(p.skipped for p in pairs)
+    held = report.held_out
     print(
-        f"{report.pictures} pictures of {report.groups} rooms fitted, "
-        f"{report.held_out_pictures} held out; {report.dropped} dropped for holes, "
-        f"{skipped} unreadable\n"
-        f"hierarchy: {report.hierarchy}\n"
-        f"held-out RMSE [canonical m] on the 72 x 96 grid:"
+        f"{report.pictures} pictures of {report.groups} rooms fitted, {held.pictures} of "
+        f"{held.groups} held out; {report.dropped + held.dropped} dropped for holes, "
+        f"{sum(p.skipped for p in pairs)} unreadable\n"
+        f"hierarchy: {report.hierarchy}"
     )
+    print_held_out(report.presets, held)
+
+
+def print_held_out(presets: dict[str, Preset], report: HeldOutReport) -> None:
+    """The table of held-out errors, and how the standard deviation does."""
+    print("held-out RMSE [canonical m] on the 72 x 96 grid:")
     for name, rmse in report.ablation.items():
         print(f"  {name:32s} {rmse:.4f}")
-    for name, preset in report.presets.items():
+    for name, preset in presets.items():
+        sigma = report.calibration[name]
         print(
-            f"  preset {name:10s} {preset.expected_rmse:.4f}  {preset.crops:2d} crops, "
-            f"ratios {list(preset.crop_ratios)}{', flips' if preset.use_flips else ''}"
+            f"  preset {name:9s} {preset.expected_rmse:.4f}  {preset.crops:2d} crops, "
+            f"ratios {list(preset.crop_ratios)}{', flips' if preset.use_flips else ''}\n"
+            f"    within 1 sigma {sigma.coverage_1:.1%}, 2 sigma {sigma.coverage_2:.1%}; AUSE "
+            f"{sigma.ause:.3f}, of a depth-only sigma {sigma.ause_depth_only:.3f}"
         )

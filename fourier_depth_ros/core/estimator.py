@@ -6,6 +6,7 @@ metres until the very end.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import torch
@@ -13,12 +14,18 @@ import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from fourier_depth_ros.config import DEFAULT_PRESETS, CombinationSettings, Preset
+from fourier_depth_ros.config import (
+    DEFAULT_PRESETS,
+    CombinationSettings,
+    Preset,
+    Uncertainty,
+)
 from fourier_depth_ros.core.checkpoint import Checkpoint
 from fourier_depth_ros.core.crops import CropMerger, extract_crops, merge_crops
 from fourier_depth_ros.core.fourier import FourierCombiner
 from fourier_depth_ros.core.geometry import Intrinsics, focal_factor
 from fourier_depth_ros.core.losses import to_depth
+from fourier_depth_ros.core.uncertainty import candidate_spread, standard_deviation
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -29,10 +36,13 @@ class DepthPrediction:
 
     depth: Z depth [m] at the output size, NaN where not positive.
     candidates: the M candidate depth maps [m] on the 72 x 96 grid, in CombinationSettings' order.
+    std: standard deviation of depth [m], NaN where depth is; None if it was not asked for, or the
+        checkpoint is not calibrated.
     """
 
     depth: Float[Tensor, "height width"]
     candidates: Float[Tensor, "candidates 72 96"]
+    std: Float[Tensor, "height width"] | None = None
 
 
 @dataclass(frozen=True)
@@ -41,6 +51,7 @@ class _Plan:
 
     settings: CombinationSettings
     combiner: FourierCombiner
+    uncertainty: Uncertainty | None
     mergers: dict[tuple[int, int], CropMerger] = field(default_factory=dict)
 
 
@@ -101,6 +112,7 @@ class DepthEstimator:
         image: UInt8[Tensor, "3 height width"],
         intrinsics: Intrinsics | None = None,
         output_size: tuple[int, int] | None = None,
+        with_std: bool = False,
     ) -> DepthPrediction:
         """Metric depth of one RGB picture.
 
@@ -109,6 +121,7 @@ class DepthEstimator:
             intrinsics: of this picture; None assumes the training camera's field of view, and
                 depth is wrong by the factor that the true one differs.
             output_size: (height, width) of the depth; None: the picture's.
+            with_std: also give the standard deviation, if the checkpoint is calibrated.
 
         Raises:
             ValueError: a side of the picture is under 32 pixels.
@@ -122,18 +135,29 @@ class DepthEstimator:
         outputs = [self.network(batch) for batch in torch.split(crops, self.max_batch)]
         maps = to_depth(torch.cat(outputs), self.config.space)
         candidates = merge_crops(maps, self._merger(plan, size), flips)
-        combined = plan.combiner(candidates)
+        maps_out = [plan.combiner(candidates)]
+        if with_std and plan.uncertainty is not None:
+            spread = candidate_spread(candidates)
+            maps_out.append(standard_deviation(maps_out[0], spread, plan.uncertainty))
+        factor = 1.0
         if intrinsics is not None:
             factor = focal_factor(intrinsics, self.config.space.canonical_focal)
-            candidates, combined = candidates * factor, combined * factor
-        depth = F.interpolate(
-            combined[None, None],
-            output_size or size,
-            mode="bilinear",
-            align_corners=False,
-            antialias=True,
-        )[0, 0]
-        return DepthPrediction(depth.where(depth > 0, torch.nan), candidates)
+        depth, *std = (
+            factor
+            * F.interpolate(
+                torch.stack(maps_out)[None],
+                output_size or size,
+                mode="bilinear",
+                align_corners=False,
+                antialias=True,
+            )[0]
+        )
+        known = depth > 0
+        return DepthPrediction(
+            depth=depth.where(known, torch.nan),
+            candidates=candidates * factor,
+            std=std[0].where(known, torch.nan) if std else None,
+        )
 
     def _merger(self, plan: _Plan, size: tuple[int, int]) -> CropMerger:
         merger = plan.mergers.get(size)
@@ -161,7 +185,23 @@ class DepthEstimator:
             )
         else:
             combiner = self.statistics.solve(settings, self.config.hierarchy).combiner()
-        return _Plan(settings, combiner.to(self.device))
+        return _Plan(settings, combiner.to(self.device), self._uncertainty(settings))
+
+    def _uncertainty(self, settings: CombinationSettings) -> Uncertainty | None:
+        """The calibration of the preset with the most similar number of candidates.
+
+        Ratios set by hand were never calibrated; what the spread of M candidates means depends
+        first of all on M.
+        """
+        calibrated = [preset for preset in self.presets.values() if preset.uncertainty]
+        if not calibrated:
+            return None
+
+        def distance(preset: Preset) -> tuple[bool, float]:
+            theirs = preset.combination(settings)
+            return theirs != settings, abs(math.log(theirs.candidates / settings.candidates))
+
+        return min(calibrated, key=distance).uncertainty
 
 
 def limit_depth(

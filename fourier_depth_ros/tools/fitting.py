@@ -1,7 +1,8 @@
 """Fitting the Fourier combination of a checkpoint on RGB-D pairs: closed form, CPU or GPU.
 
 The network's candidates of every picture are streamed once into statistics; the hierarchy, the
-ridges and the presets then follow by cross-validation over groups (rooms).
+ridges and the presets then follow by cross-validation over groups (rooms). Held-out pictures say
+what error to expect, and calibrate the standard deviation.
 """
 
 from __future__ import annotations
@@ -14,16 +15,9 @@ from functools import reduce
 
 import torch
 
-from fourier_depth_ros.config import (
-    PAPER_RATIOS,
-    CombinationSettings,
-    Hierarchy,
-    Preset,
-)
+from fourier_depth_ros.config import PAPER_RATIOS, CombinationSettings, Hierarchy, Preset
 from fourier_depth_ros.core.checkpoint import Checkpoint
-from fourier_depth_ros.core.crops import GRID
 from fourier_depth_ros.core.estimator import DepthEstimator
-from fourier_depth_ros.core.geometry import focal_factor
 from fourier_depth_ros.core.statistics import CombinerStatistics
 from fourier_depth_ros.core.subsets import (
     Folds,
@@ -31,61 +25,61 @@ from fourier_depth_ros.core.subsets import (
     choose_presets,
     forward_selection,
 )
-from fourier_depth_ros.core.truth import MIN_VALID_SHARE, fill_holes, resize_depth
+from fourier_depth_ros.tools.calibration import CalibrationReport, PixelCollector
+from fourier_depth_ros.tools.candidates import GridSample, stream_candidates
 from fourier_depth_ros.tools.data.sample import RgbdSample
 
 BATCH = 32
 
 
 @dataclass(frozen=True)
-class FitReport:
-    """What a fit found. RMSE in canonical metres on the 72 x 96 grid, of held-out pictures."""
+class HeldOutReport:
+    """What held-out pictures say of a fit. RMSE in canonical metres on the 72 x 96 grid."""
 
     pictures: int
-    held_out_pictures: int
-    dropped: int
     groups: int
+    dropped: int
+    ablation: dict[str, float]
+    calibration: dict[str, CalibrationReport]
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What a fit found; ``dropped`` pictures had under 70 % valid depth."""
+
+    pictures: int
+    groups: int
+    dropped: int
     hierarchy: Hierarchy
     presets: dict[str, Preset]
-    ablation: dict[str, float]
+    held_out: HeldOutReport
 
 
 def collect_statistics(
-    estimator: DepthEstimator,
-    samples: Iterable[RgbdSample],
-    folds: int,
-    ratios: tuple[float, ...] = PAPER_RATIOS,
-) -> tuple[list[CombinerStatistics], Counter[str]]:
-    """Stream samples through the network into the statistics of ``folds`` folds, split by group.
+    samples: Iterable[GridSample], ratios: tuple[float, ...], folds: int
+) -> list[CombinerStatistics]:
+    """Statistics of ``folds`` folds, split by group.
 
-    Returns the folds and the number of pictures used of each group. Pictures with under 70 % valid
-    depth on the grid are dropped (counted under the group ''). The fold of a group is a hash of
-    its name: the same in every process and on every day.
+    The fold of a group is a hash of its name: the same in every process and on every day.
     """
-    settings = CombinationSettings(crop_ratios=ratios, use_flips=True, combination="mean")
-    estimator.set_combination(settings)
     statistics = [CombinerStatistics.empty(ratios) for _ in range(folds)]
-    waiting: list[list[tuple[torch.Tensor, torch.Tensor]]] = [[] for _ in range(folds)]
-    used: Counter[str] = Counter()
+    waiting: list[list[GridSample]] = [[] for _ in range(folds)]
 
     def flush(fold: int) -> None:
         if waiting[fold]:
-            candidates, truths = zip(*waiting[fold], strict=True)
-            statistics[fold].update(torch.stack(candidates), torch.stack(truths))
+            candidates = torch.stack([sample.candidates for sample in waiting[fold]])
+            truths = torch.stack([sample.truth for sample in waiting[fold]])
+            statistics[fold].update(candidates, truths)
             waiting[fold].clear()
 
     for sample in samples:
-        pair = _candidates_and_truth(estimator, sample)
-        used[sample.group if pair else ""] += 1
-        if pair is None:
-            continue
         fold = zlib.crc32(sample.group.encode()) % folds
-        waiting[fold].append(pair)
+        waiting[fold].append(sample)
         if len(waiting[fold]) == BATCH:
             flush(fold)
     for fold in range(folds):
         flush(fold)
-    return statistics, used
+    return statistics
 
 
 def fit_combination(
@@ -100,66 +94,95 @@ def fit_combination(
     """A checkpoint with statistics, hierarchy and presets fitted, and a report.
 
     Everything is chosen by cross-validation over the groups of ``fit``; ``held_out`` is only looked
-    at for the expected RMSE.
+    at for the expected RMSE and the standard deviation.
 
     Raises:
-        ValueError: fewer than two groups to fit on, or no usable held-out picture.
+        ValueError: fewer than two groups to fit on, or too few usable held-out pictures.
     """
     estimator = DepthEstimator(checkpoint, device)
-    parts, used = collect_statistics(estimator, fit, folds, ratios)
+    used: Counter[str] = Counter()
+    parts = collect_statistics(stream_candidates(estimator, fit, ratios, used), ratios, folds)
     validation = Folds.of(parts)
-    (held,), held_used = collect_statistics(estimator, held_out, 1, ratios)
-    if held.count == 0:
-        raise ValueError("no held-out picture has 70 % valid depth; the error cannot be stated")
     whole = CombinationSettings(crop_ratios=ratios, use_flips=True)
     say("choosing the hierarchy by cross-validation")
     hierarchy = choose_hierarchy(validation, whole)
     say("ranking subsets of the crops")
-    chosen = choose_presets(forward_selection(validation, ratios, hierarchy))
+    config = checkpoint.config.model_copy(
+        update={
+            "fitted_ratios": ratios,
+            "hierarchy": hierarchy,
+            "presets": choose_presets(forward_selection(validation, ratios, hierarchy)),
+        }
+    )
     everything = reduce(CombinerStatistics.merge, parts)
+    fitted = replace(checkpoint, config=config, fit=everything)
+    fitted, report = assess(fitted, held_out, device)
+    dropped = used.pop("", 0)
+    return fitted, FitReport(
+        pictures=everything.count,
+        groups=len(used),
+        dropped=dropped,
+        hierarchy=hierarchy,
+        presets=fitted.config.presets,
+        held_out=report,
+    )
 
-    def rmse(settings: CombinationSettings) -> float:
-        return held.expected_rmse(everything.solve(settings, hierarchy))
 
-    presets = {
-        name: preset.model_copy(update={"expected_rmse": rmse(preset.combination(whole))})
-        for name, preset in chosen.items()
+def assess(
+    checkpoint: Checkpoint, held_out: Iterable[RgbdSample], device: str = "auto"
+) -> tuple[Checkpoint, HeldOutReport]:
+    """A fitted checkpoint with its presets' expected RMSE and standard deviation from new pictures.
+
+    Raises:
+        ValueError: the checkpoint is not fitted, or too few pictures are usable.
+    """
+    fit, config = checkpoint.fit, checkpoint.config
+    if fit is None:
+        raise ValueError("the checkpoint is not fitted; fit it with 'fourier-depth fit'")
+    ratios = config.fitted_ratios
+    whole = CombinationSettings(crop_ratios=ratios, use_flips=True)
+    wanted = {name: preset.combination(whole) for name, preset in config.presets.items()}
+    weights = {name: fit.solve(settings, config.hierarchy) for name, settings in wanted.items()}
+    collector = PixelCollector({name: fit.select(s) for name, s in wanted.items()}, weights)
+    used: Counter[str] = Counter()
+    stream = stream_candidates(DepthEstimator(checkpoint, device), held_out, ratios, used)
+    (held,) = collect_statistics(collector.watch(stream), ratios, folds=1)
+    if held.count == 0:
+        raise ValueError("no held-out picture has 70 % valid depth; the error cannot be stated")
+    presets, calibration = {}, {}
+    for name, preset in config.presets.items():
+        model, calibration[name] = collector.calibrate(name)
+        presets[name] = preset.model_copy(
+            update={"expected_rmse": held.expected_rmse(weights[name]), "uncertainty": model}
+        )
+    ablation = {
+        name: held.expected_rmse(fit.solve(settings, config.hierarchy))
+        for name, settings in _ablation(whole).items()
     }
-    unflipped = CombinationSettings(crop_ratios=ratios, use_flips=False)
-    single = CombinationSettings(crop_ratios=ratios[:1], use_flips=False, combination="mean")
-    rows = {
-        "network only (r = 1)": single,
-        "r = 1 and its mirror, mean": single.model_copy(update={"use_flips": True}),
-        "mean of the plain candidates": unflipped.model_copy(update={"combination": "mean"}),
-        "mean of all candidates": whole.model_copy(update={"combination": "mean"}),
-        "paper, no flips": unflipped.model_copy(update={"combination": "paper"}),
-        "paper": whole.model_copy(update={"combination": "paper"}),
+    dropped = used.pop("", 0)
+    report = HeldOutReport(held.count, len(used), dropped, ablation, calibration)
+    config = config.model_copy(update={"presets": presets})
+    return replace(checkpoint, config=config, held_out=held), report
+
+
+def _ablation(whole: CombinationSettings) -> dict[str, CombinationSettings]:
+    """The rows of the paper's ablation, and ours."""
+
+    def row(combination: str, flips: bool, ratios: int | None = None) -> CombinationSettings:
+        return whole.model_copy(
+            update={
+                "combination": combination,
+                "use_flips": flips,
+                "crop_ratios": whole.crop_ratios[:ratios],
+            }
+        )
+
+    return {
+        "network only (r = 1)": row("mean", False, 1),
+        "r = 1 and its mirror, mean": row("mean", True, 1),
+        "mean of the plain candidates": row("mean", False),
+        "mean of all candidates": row("mean", True),
+        "paper, no flips": row("paper", False),
+        "paper": row("paper", True),
         "hierarchical": whole,
     }
-    config = checkpoint.config.model_copy(
-        update={"fitted_ratios": ratios, "hierarchy": hierarchy, "presets": presets}
-    )
-    report = FitReport(
-        pictures=everything.count,
-        held_out_pictures=held.count,
-        dropped=used[""] + held_used[""],
-        groups=len(used.keys() - {""}),
-        hierarchy=hierarchy,
-        presets=presets,
-        ablation={name: rmse(settings) for name, settings in rows.items()},
-    )
-    return replace(checkpoint, config=config, fit=everything, held_out=held), report
-
-
-def _candidates_and_truth(
-    estimator: DepthEstimator, sample: RgbdSample
-) -> tuple[torch.Tensor, torch.Tensor] | None:
-    """Candidates and hole-free truth [canonical m] on the grid; None where too little is valid."""
-    factor = focal_factor(sample.intrinsics, estimator.config.space.canonical_focal)
-    truth = resize_depth(torch.from_numpy(sample.depth / factor), GRID)
-    if torch.isfinite(truth).float().mean() < MIN_VALID_SHARE:
-        return None
-    image = torch.from_numpy(sample.rgb).permute(2, 0, 1)
-    candidates = estimator.predict(image).candidates.cpu().clone()
-    largest = (candidates[0] + candidates[len(candidates) // 2]) / 2
-    return candidates, fill_holes(truth, largest)

@@ -1,13 +1,19 @@
 """The whole of predict on networks with a known answer, and against its parts by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 import torch.nn.functional as F
 from checkpoints import CANONICAL_FOCAL, RATIOS, constant_checkpoint
 
-from fourier_depth_ros.config import CombinationSettings
+from fourier_depth_ros.config import (
+    DEFAULT_PRESETS,
+    PAPER_RATIOS,
+    CombinationSettings,
+    Uncertainty,
+)
 from fourier_depth_ros.core.crops import CropMerger, extract_crops, merge_crops
 from fourier_depth_ros.core.estimator import (
     DepthEstimator,
@@ -126,6 +132,50 @@ def test_bfloat16_is_close_and_the_head_stays_float32():
         estimator.set_combination(settings(1.0, combination="mean"))
     difference = exact.predict(picture()).candidates - fast.predict(picture()).candidates
     assert difference.abs().mean() < 0.05
+
+
+def calibrated(**models):
+    """A constant checkpoint whose presets carry these uncertainties."""
+    checkpoint = constant_checkpoint(2.0)
+    presets = {
+        name: DEFAULT_PRESETS[name].model_copy(update={"uncertainty": model})
+        for name, model in models.items()
+    }
+    config = checkpoint.config.model_copy(update={"presets": {**DEFAULT_PRESETS, **presets}})
+    return replace(checkpoint, config=config)
+
+
+def test_std_by_hand():
+    model = Uncertainty(floor=0.3, per_depth=0.1, per_spread=2.0)
+    estimator = DepthEstimator(calibrated(fast=model), "cpu", "float32")
+    estimator.set_combination(settings(1.0, 0.8, combination="mean"))
+    camera = Intrinsics(fx=256.0, fy=256.0, cx=79.5, cy=59.5, width=160, height=120)
+    prediction = estimator.predict(picture(), camera, with_std=True)
+    # candidates 2 and 2.5: depth 2.25, spread 0.25; all times phi / phi_c = 1.6 / 0.8
+    expected = 2 * (0.3**2 + 0.225**2 + 0.5**2) ** 0.5
+    torch.testing.assert_close(
+        prediction.std, torch.full((120, 160), expected), rtol=1e-3, atol=1e-3
+    )
+    assert estimator.predict(picture(), camera).std is None
+
+
+def test_ratios_by_hand_take_the_calibration_of_the_most_similar_preset():
+    model = {m: Uncertainty(floor=m, per_depth=0.0, per_spread=0.0) for m in (1.0, 2.0, 3.0)}
+    checkpoint = calibrated(fast=model[1.0], balanced=model[2.0], paper=model[3.0])
+    estimator = DepthEstimator(checkpoint, "cpu", "float32")
+    for chosen, floor in (
+        (settings(1.0, combination="mean"), 1.0),  # fast itself
+        (settings(1.0, 0.6, combination="mean"), 2.0),  # two candidates, as balanced
+        (settings(*PAPER_RATIOS[:7], flips=True, combination="mean"), 3.0),  # 14, near 18
+    ):
+        estimator.set_combination(chosen)
+        std = estimator.predict(picture(), with_std=True).std
+        torch.testing.assert_close(std, torch.full((120, 160), floor))
+
+
+def test_without_a_calibration_there_is_no_std():
+    estimator = DepthEstimator(constant_checkpoint(), "cpu", "float32")
+    assert estimator.predict(picture(), with_std=True).std is None
 
 
 def test_a_refused_combination_leaves_the_old_one():

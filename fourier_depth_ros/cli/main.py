@@ -12,13 +12,17 @@ import tyro
 from fourier_depth_ros.cli.camera import camera
 from fourier_depth_ros.cli.demo import demo
 from fourier_depth_ros.cli.fit import fit
+from fourier_depth_ros.cli.grow import grow
 from fourier_depth_ros.cli.predict import predict
 from fourier_depth_ros.cli.ros_args import split_ros_args
+from fourier_depth_ros.cli.train import train
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "predict": predict,
     "camera": camera,
     "fit": fit,
+    "train": train,
+    "grow": grow,
     "demo": demo,
 }
 

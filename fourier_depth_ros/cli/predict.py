@@ -61,6 +61,8 @@ def predict(
     from fourier_depth_ros.tools.sources import open_source
     from fourier_depth_ros.tools.writing import write_depth
 
+    if fx is not None and not fx > 0:
+        raise ValueError(f"fx is {fx:g}, expected a positive number of pixels")
     if not images:
         raise ValueError("no pictures given; give files or folders")
     sources = [open_source(path) for path in images]

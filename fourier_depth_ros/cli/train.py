@@ -1,0 +1,26 @@
+"""``fourier-depth train``: train the network, as a YAML file says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def train(*, config: Path, resume: bool = False, minutes: float | None = None) -> None:
+    """Train the depth estimation network in its stages; see config/train/ for examples.
+
+    Several GPUs: torchrun --nproc-per-node 8 --no-python fourier-depth train --config FILE. What
+    results is a checkpoint; 'fourier-depth fit' then fits its combination.
+
+    Args:
+        config: YAML file; relative paths in it are from the working directory.
+        resume: go on where the last saved state in the run's folder is.
+        minutes: stop after so many, with the state saved; resume another day.
+    """
+    from fourier_depth_ros.tools.training import train as run
+    from fourier_depth_ros.tools.training_config import load_train_config
+
+    for result in run(load_train_config(config), resume, minutes):
+        print(
+            f"{result.name}: step {result.step} of {result.steps}, AbsRel {result.best:.4f} on "
+            f"held-out pictures, {result.checkpoint}"
+        )

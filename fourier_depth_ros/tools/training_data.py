@@ -1,0 +1,61 @@
+"""The pairs of a training run: to learn from, and held out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fourier_depth_ros.tools.batches import split_groups
+from fourier_depth_ros.tools.data.cache import Pair, PairCache, cached_pairs
+from fourier_depth_ros.tools.data.opening import RgbdOptions
+from fourier_depth_ros.tools.training_config import DataConfig, TrainConfig
+
+
+class PairList(Sequence[Pair]):
+    """Pairs out of several caches."""
+
+    def __init__(self, places: list[tuple[PairCache, int]]) -> None:
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> Pair:  # type: ignore[override]  # no slices
+        cache, place = self._places[index]
+        return cache[place]
+
+    def subset(self, indices: list[int]) -> PairList:
+        """Some of the pairs."""
+        return PairList([self._places[i] for i in indices])
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The two sides of the data, apart by group or by source."""
+
+    train: PairList
+    held_out: PairList
+
+
+def open_training_data(config: TrainConfig) -> TrainingData:
+    """The data of a run, decoded into the cache on the first call.
+
+    Raises:
+        ValueError, FileNotFoundError, ImportError: as cached_pairs and split_groups.
+    """
+    train = _open(config, config.data)
+    if config.held_out:
+        return TrainingData(train, _open(config, config.held_out))
+    kept, held_out = split_groups(train, config.held_out_share)
+    return TrainingData(train.subset(kept), train.subset(held_out))
+
+
+def _open(config: TrainConfig, sources: tuple[DataConfig, ...]) -> PairList:
+    root: Path = config.cache or config.out / "cache"
+    places: list[tuple[PairCache, int]] = []
+    for source in sources:
+        options = RgbdOptions(**source.model_dump(exclude={"path"}))
+        cache = cached_pairs(source.path, options, root, config.cached_side)
+        places += [(cache, index) for index in range(len(cache))]
+    return PairList(places)

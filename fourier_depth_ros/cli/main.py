@@ -15,6 +15,7 @@ from fourier_depth_ros.cli.fit import fit
 from fourier_depth_ros.cli.grow import grow
 from fourier_depth_ros.cli.predict import predict
 from fourier_depth_ros.cli.ros_args import split_ros_args
+from fourier_depth_ros.cli.simulate import simulate
 from fourier_depth_ros.cli.train import train
 
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -23,6 +24,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "fit": fit,
     "train": train,
     "grow": grow,
+    "simulate": simulate,
     "demo": demo,
 }
 

@@ -1,0 +1,6 @@
+"""Simulated furnished rooms: pictures with exact metric depth, on a CPU, without a display.
+
+assets (furniture and textures that the user installs) -> rooms (a random layout) -> lighting
+(baked by ray tracing) -> renderer (OpenGL on EGL) -> views (cameras, and what is dropped) ->
+dataset (files, resuming, workers).
+"""

@@ -88,7 +88,7 @@ def _near(rnd: random.Random, target: Placement) -> tuple[np.ndarray, np.ndarray
     middle = (np.array(box[:3]) + np.array(box[3:])) / 2
     size = float(np.linalg.norm(np.array(box[3:]) - np.array(box[:3])))
     low, high = CLOSE
-    distance = low + (high - low) * rnd.random() ** 1.5 + size / 3  # the nearer the more
+    distance = low + (high - low) * rnd.random() ** 2 + size / 3  # the nearer the more
     turn, lift = rnd.uniform(-math.pi, math.pi), rnd.uniform(0.05, 0.9)
     way = (math.cos(turn) * math.cos(lift), math.sin(turn) * math.cos(lift), math.sin(lift))
     return middle + distance * np.array(way), middle

@@ -19,6 +19,7 @@ setup(
         (f"share/{NAME}/launch", glob("launch/*.launch.py")),
         (f"share/{NAME}/launch/examples", glob("launch/examples/*.launch.py")),
         (f"share/{NAME}/config", glob("config/*.*")),
+        (f"share/{NAME}/config/train", glob("config/train/*.yaml")),
         (f"share/{NAME}/models", glob("models/*.*")),
     ],
     python_requires=">=3.10",
@@ -38,6 +39,8 @@ setup(
     ],
     extras_require={
         "bags": ["rosbags"],
+        "sim": ["moderngl", "embreex"],  # and 'pip install --no-deps miniworld', apt's sweethome3d
+        "train": ["lightning-fabric", "torchmetrics", "matplotlib", "h5py", "scipy", "rosbags"],
         "demo": ["scikit-image", "matplotlib", "rosbags"],
         "test": ["pytest", "pytest-timeout", "hypothesis", "beartype", "rosbags"],
     },

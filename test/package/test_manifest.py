@@ -46,7 +46,7 @@ def test_executables_point_at_functions_that_exist(executables):
 
 
 def test_every_glob_of_setup_finds_files(declared):
-    assert len(declared["globs"]) == 4  # launch, its examples, config, models
+    assert len(declared["globs"]) == 5  # launch, its examples, config, its train, models
     for pattern in declared["globs"]:
         assert list(ROOT.glob(pattern)), f"{pattern} matches nothing"
 
@@ -59,7 +59,7 @@ def test_share_holds_what_ament_and_the_node_look_for(prefix):
     for name in ("depth.yaml", "depth.rviz", "fastdds_shm.xml"):
         assert (share / "config" / name).is_file()
     # nothing in these folders is left behind by a pattern
-    for folder in ("launch", "launch/examples", "config"):
+    for folder in ("launch", "launch/examples", "config", "config/train"):
         source = {p.name for p in (ROOT / folder).iterdir() if p.name != "__pycache__"}
         assert {p.name for p in (share / folder).iterdir()} == source
 

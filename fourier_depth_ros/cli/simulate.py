@@ -44,7 +44,8 @@ def simulate(
 
     from fourier_depth_ros.tools.simulator.assets import find_assets
     from fourier_depth_ros.tools.simulator.contact import write_contact_sheet
-    from fourier_depth_ros.tools.simulator.dataset import Options, simulate_rooms, write_summary
+    from fourier_depth_ros.tools.simulator.dataset import Options, write_summary
+    from fourier_depth_ros.tools.simulator.simulation import simulate_rooms
 
     if rooms < 1:
         raise ValueError(f"rooms is {rooms}, expected 1 or more")

@@ -2,5 +2,6 @@
 
 assets (furniture and textures that the user installs) -> rooms (a random layout) -> lighting
 (baked by ray tracing) -> renderer (OpenGL on EGL) -> views (cameras, and what is dropped) ->
-dataset (files, resuming, workers).
+dataset (files), all of it driven by simulation (resuming, processes). What is written is read by
+tools.data.folder.FolderDepth.
 """

@@ -127,6 +127,7 @@ def find_assets(folder: Path | None = None, cache: Path | None = None) -> Assets
 
     Raises:
         FileNotFoundError: something is not installed; says what to install, and where it looked.
+        ValueError: an archive is broken.
     """
     cache = cache or default_cache()
     sources = _candidates(folder, "SWEETHOME3D_LIBRARIES", SWEETHOME3D)
@@ -140,18 +141,14 @@ def find_assets(folder: Path | None = None, cache: Path | None = None) -> Assets
     items = [item for root in roots for item in read_catalogue(root)]
     bases = [root / RESOURCES / "resources/textures" for root in roots]
     base = next((p for p in bases if p.is_dir()), None)
-    missing = []
-    if not items:
-        missing.append("furniture (apt install sweethome3d-furniture)")
-    if base is None:
-        missing.append("Sweet Home 3D's textures (apt install sweethome3d)")
-    if textures is None or base is None:
-        if textures is None:
-            missing.append("miniworld's textures (pip install --no-deps miniworld)")
-        looked = ", ".join(str(p) for p in dict.fromkeys([*sources, *pictures]))
-        raise FileNotFoundError(_missing(missing, looked))
-    if missing:
-        raise FileNotFoundError(_missing(missing, ", ".join(map(str, sources))))
+    if not items or base is None or textures is None:
+        hints = (
+            ("furniture (apt install sweethome3d-furniture)", items),
+            ("Sweet Home 3D's textures (apt install sweethome3d)", base),
+            ("miniworld's textures (pip install --no-deps miniworld)", textures),
+        )
+        looked = ", ".join(str(place) for place in dict.fromkeys([*sources, *pictures]))
+        raise FileNotFoundError(_missing([hint for hint, found in hints if not found], looked))
 
     def named(names: list[str]) -> tuple[str, ...]:
         files = [f for n in names for f in (textures / f"{n}.png", base / f"{n}.jpg")]
@@ -216,11 +213,15 @@ def _unpack(archive: Path, cache: Path) -> Path:
     part = cache / f".{target.name}.{os.getpid()}"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
-    with zipfile.ZipFile(archive) as contents:
-        names = contents.namelist()
-        if archive.suffix == ".jar":
-            names = [n for n in names if n.startswith(RESOURCES) and not n.endswith(".class")]
-        contents.extractall(part, names)
+    try:
+        with zipfile.ZipFile(archive) as contents:
+            names = contents.namelist()
+            if archive.suffix == ".jar":
+                names = [n for n in names if n.startswith(RESOURCES) and not n.endswith(".class")]
+            contents.extractall(part, names)
+    except (zipfile.BadZipFile, EOFError) as error:
+        shutil.rmtree(part, ignore_errors=True)
+        raise ValueError(f"{archive} is not a whole archive ({error}); install it anew") from error
     try:
         part.rename(target)  # atomic: a half-unpacked folder is never taken for a whole one
     except OSError:

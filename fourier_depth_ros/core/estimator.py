@@ -10,7 +10,6 @@ import math
 from dataclasses import dataclass, field
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
@@ -21,13 +20,10 @@ from fourier_depth_ros.config import (
     Uncertainty,
 )
 from fourier_depth_ros.core.checkpoint import Checkpoint
-from fourier_depth_ros.core.crops import CropMerger, extract_crops, merge_crops
+from fourier_depth_ros.core.crops import CropMerger, crop_boxes
 from fourier_depth_ros.core.fourier import FourierCombiner
+from fourier_depth_ros.core.frame import Backend, Frame, FrameRunner, eager_backend
 from fourier_depth_ros.core.geometry import Intrinsics, focal_factor
-from fourier_depth_ros.core.losses import to_depth
-from fourier_depth_ros.core.uncertainty import candidate_spread, standard_deviation
-
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 @dataclass(frozen=True)
@@ -52,7 +48,9 @@ class _Plan:
     settings: CombinationSettings
     combiner: FourierCombiner
     uncertainty: Uncertainty | None
-    mergers: dict[tuple[int, int], CropMerger] = field(default_factory=dict)
+    frames: dict[tuple[tuple[int, int], tuple[int, int], bool], FrameRunner] = field(
+        default_factory=dict
+    )
 
 
 class DepthEstimator:
@@ -62,10 +60,12 @@ class DepthEstimator:
     the old combination, the next one has the new.
 
     Args:
-        checkpoint: from load_checkpoint.
+        checkpoint: from load_checkpoint; it stays as it is.
         device: "auto" (CUDA if there is any), "cpu", "cuda" or "cuda:N".
         precision: of the trunk: "auto", "float32", "bfloat16" or "float16".
         max_batch: crops in one network pass; more passes give the same answer with less memory.
+        backend: what runs the network, with a device and a precision of its own, as
+            `fourier_depth_ros.runtime.open_backend` gives it; None: torch, eagerly.
 
     Raises:
         ValueError: the device is not there.
@@ -77,14 +77,17 @@ class DepthEstimator:
         device: str = "auto",
         precision: str = "auto",
         max_batch: int = 66,
+        backend: Backend | None = None,
     ) -> None:
         self.config = checkpoint.config
         self.statistics = checkpoint.fit
-        self.device = resolve_device(device)
-        self.precision = resolve_precision(precision, self.device)
+        if backend is None:
+            where = resolve_device(device)
+            backend = eager_backend(checkpoint.network, where, resolve_precision(precision, where))
+        self.backend = backend
+        self.device = backend.device
+        self.precision = backend.precision
         self.max_batch = max_batch
-        self.network = checkpoint.network.to(self.device).to(memory_format=torch.channels_last)
-        self.network.set_precision(_DTYPES[self.precision])
         self._plan = self._solve(self._default_combination())
 
     @property
@@ -128,47 +131,37 @@ class DepthEstimator:
         """
         plan = self._plan
         size = (image.shape[-2], image.shape[-1])
-        ratios, flips = plan.settings.crop_ratios, plan.settings.use_flips
-        crops = extract_crops(
-            image.to(self.device, non_blocking=True), ratios, self.config.network.input_size, flips
-        )
-        outputs = [self.network(batch) for batch in torch.split(crops, self.max_batch)]
-        maps = to_depth(torch.cat(outputs), self.config.space)
-        candidates = merge_crops(maps, self._merger(plan, size), flips)
-        maps_out = [plan.combiner(candidates)]
-        if with_std and plan.uncertainty is not None:
-            spread = candidate_spread(candidates)
-            maps_out.append(standard_deviation(maps_out[0], spread, plan.uncertainty))
         factor = 1.0
         if intrinsics is not None:
             factor = focal_factor(intrinsics, self.config.space.canonical_focal)
-        depth, *std = (
-            factor
-            * F.interpolate(
-                torch.stack(maps_out)[None],
-                output_size or size,
-                mode="bilinear",
-                align_corners=False,
-                antialias=True,
-            )[0]
-        )
-        known = depth > 0
-        return DepthPrediction(
-            depth=depth.where(known, torch.nan),
-            candidates=candidates * factor,
-            std=std[0].where(known, torch.nan) if std else None,
-        )
+        run = self._frame(plan, size, output_size or size, with_std)
+        depth, std, candidates = run(image, factor)
+        return DepthPrediction(depth, candidates, std)
 
-    def _merger(self, plan: _Plan, size: tuple[int, int]) -> CropMerger:
-        merger = plan.mergers.get(size)
-        if merger is None:
-            if len(plan.mergers) >= 8:  # a folder of photographs, each of its own size
-                plan.mergers.clear()
-            merger = CropMerger.build(
-                size, plan.settings.crop_ratios, self.config.network.map_size, self.device
+    def _frame(
+        self, plan: _Plan, size: tuple[int, int], output_size: tuple[int, int], with_std: bool
+    ) -> FrameRunner:
+        """What runs pictures of this size: built on the first one, kept for the next."""
+        key = (size, output_size, with_std)
+        run = plan.frames.get(key)
+        if run is None:
+            if len(plan.frames) >= 8:  # a folder of photographs, each of its own size
+                plan.frames.clear()
+            network, settings = self.config.network, plan.settings
+            crop_boxes(size, settings.crop_ratios)  # refuses a tiny picture
+            frame = Frame(
+                network=self.backend.network,
+                side=network.input_size,
+                space=self.config.space,
+                settings=settings,
+                merger=CropMerger.build(size, settings.crop_ratios, network.map_size, self.device),
+                combiner=plan.combiner,
+                output_size=output_size,
+                uncertainty=plan.uncertainty if with_std else None,
+                max_batch=self.max_batch,
             )
-            plan.mergers[size] = merger
-        return merger
+            run = plan.frames[key] = self.backend.capture(frame, self.device)
+        return run
 
     def _default_combination(self) -> CombinationSettings:
         preset = self.presets["accurate" if self.device.type == "cuda" else "fast"]

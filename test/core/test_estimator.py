@@ -127,7 +127,7 @@ def test_any_size_and_any_output_size(size):
 def test_bfloat16_is_close_and_the_head_stays_float32():
     exact = DepthEstimator(trained_looking(), "cpu", "float32")
     fast = DepthEstimator(trained_looking(), "cpu", "bfloat16")
-    assert fast.network.head.weight.dtype == torch.float32
+    assert fast.backend.network.head.weight.dtype == torch.float32
     for estimator in (exact, fast):
         estimator.set_combination(settings(1.0, combination="mean"))
     difference = exact.predict(picture()).candidates - fast.predict(picture()).candidates

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from fourier_depth_ros.config import NetworkConfig
-from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.core.network import DepthEstimationNetwork, FoldedNetwork
 
 
 def on_meta(**config):
@@ -71,3 +71,24 @@ def test_pictures_are_normalised_as_torchvision_does():
     network(torch.full((1, 3, 64, 64), 127.5))
     expected = [(0.5 - 0.485) / 0.229, (0.5 - 0.456) / 0.224, (0.5 - 0.406) / 0.225]
     torch.testing.assert_close(seen[0][0, :, 3, 3], torch.tensor(expected), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("trunk", ["resnet18", "resnet50"])
+def test_folding_changes_the_operations_and_not_the_function(trunk):
+    torch.manual_seed(0)
+    network = DepthEstimationNetwork(NetworkConfig(trunk=trunk, input_size=64)).eval()
+    for module in network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):  # as after a training
+            module.weight.data.uniform_(0.5, 1.5)
+            module.bias.data.normal_(0, 0.1)
+            module.running_mean.normal_(0, 0.1)
+            module.running_var.uniform_(0.5, 2.0)
+    network.head.weight.data.normal_(0, 0.02)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    folded = FoldedNetwork(network)
+    crops = torch.randint(0, 256, (3, 3, 64, 64), dtype=torch.uint8)
+    with torch.inference_mode():
+        expected, actual = network(crops), folded(crops)
+    torch.testing.assert_close(actual, expected, rtol=1e-4, atol=1e-4 * float(expected.std()))
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())

@@ -1,0 +1,153 @@
+"""One frame as one pure function on a device, and how it is run.
+
+crops -> network -> depth -> candidates -> Fourier combination -> the camera's metres at the
+output's size. Nothing here depends on a value of the picture: a Frame compiles as a whole
+(fullgraph=True), never waits for the device, and can be captured in a CUDA graph.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Num, UInt8
+from torch import Tensor, nn
+
+from fourier_depth_ros.config import CombinationSettings, DepthSpace, Uncertainty
+from fourier_depth_ros.core.crops import CropMerger, extract_crops, merge_crops
+from fourier_depth_ros.core.fourier import FourierCombiner
+from fourier_depth_ros.core.losses import to_depth
+from fourier_depth_ros.core.network import DepthEstimationNetwork, FoldedNetwork
+from fourier_depth_ros.core.uncertainty import candidate_spread, standard_deviation
+
+DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+#: (n, 3, side, side) RGB crops, 0..255, uint8 or floating -> (n, rows, columns) float32, what the
+#: head emits.
+NetworkRunner = Callable[[Tensor], Tensor]
+
+
+class FrameMaps(NamedTuple):
+    """What a frame gives: depth and std [m] at the output size, the candidates [m] on the grid.
+
+    depth and std are NaN where depth is not positive; std is None where it was not asked for.
+    """
+
+    depth: Float[Tensor, "height width"]
+    std: Float[Tensor, "height width"] | None
+    candidates: Float[Tensor, "candidates 72 96"]
+
+
+class Frame(nn.Module):
+    """All that one picture goes through, fixed for one size of picture and one combination.
+
+    Args:
+        network: runs the network; called on at most ``max_batch`` crops at a time.
+        side: of the network's input [px].
+        space: what the network's output means.
+        settings: which candidates are made.
+        merger: of the picture's size and ``settings``' ratios.
+        combiner: of ``settings``.
+        output_size: (height, width) of the depth.
+        uncertainty: the calibration of std; None: no std.
+        max_batch: crops in one network pass.
+    """
+
+    def __init__(
+        self,
+        network: NetworkRunner,
+        side: int,
+        space: DepthSpace,
+        settings: CombinationSettings,
+        merger: CropMerger,
+        combiner: FourierCombiner,
+        output_size: tuple[int, int],
+        uncertainty: Uncertainty | None,
+        max_batch: int,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.side = side
+        self.space = space
+        self.settings = settings
+        self.merger = merger
+        self.combiner = combiner
+        self.output_size = output_size
+        self.uncertainty = uncertainty
+        self.max_batch = max_batch
+
+    def forward(
+        self, image: UInt8[Tensor, "3 height width"], factor: Float[Tensor, ""]
+    ) -> FrameMaps:
+        """Depth of one picture; ``factor`` turns canonical metres into the camera's."""
+        ratios, flips = self.settings.crop_ratios, self.settings.use_flips
+        crops = extract_crops(image, ratios, self.side, flips)
+        outputs = [self.network(batch) for batch in torch.split(crops, self.max_batch)]
+        maps = to_depth(torch.cat(outputs) if len(outputs) > 1 else outputs[0], self.space)
+        candidates = merge_crops(maps, self.merger, flips)
+        combined = [self.combiner(candidates)]
+        if self.uncertainty is not None:
+            spread = candidate_spread(candidates)
+            combined.append(standard_deviation(combined[0], spread, self.uncertainty))
+        depth, *std = F.interpolate(
+            torch.stack(combined)[None] * factor,
+            self.output_size,
+            mode="bilinear",
+            align_corners=False,
+            antialias=True,
+        )[0]
+        known = depth > 0
+        return FrameMaps(
+            depth=depth.where(known, torch.nan),
+            std=std[0].where(known, torch.nan) if std else None,
+            candidates=candidates * factor,
+        )
+
+
+#: Runs a frame on a picture that lies anywhere, with the factor of its camera.
+FrameRunner = Callable[[Tensor, float], FrameMaps]
+
+
+def run_plainly(frame: Frame, device: torch.device) -> FrameRunner:
+    """Copy the picture to the device and call the frame."""
+
+    def run(image: Num[Tensor, "3 height width"], factor: float) -> FrameMaps:
+        # a fill, for a copy of one number from the host would wait
+        scale = torch.full((), factor, device=device)
+        return frame(image.to(device, non_blocking=True), scale)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Backend:
+    """How the network and the frame around it are run; `fourier_depth_ros.runtime` makes others.
+
+    name, precision: for people. network: see NetworkRunner. capture: makes the runner of a frame,
+    once for each size of picture and combination.
+    """
+
+    name: str
+    device: torch.device
+    precision: str
+    network: NetworkRunner
+    capture: Callable[[Frame, torch.device], FrameRunner] = run_plainly
+
+
+def eager_backend(network: DepthEstimationNetwork, device: torch.device, precision: str) -> Backend:
+    """One kernel after another, as torch runs a module: what the other backends are held to.
+
+    Raises:
+        ValueError: torch does not compute in that precision.
+    """
+    if precision not in DTYPES:
+        raise ValueError(
+            f"precision: '{precision}' is not for torch, which takes {', '.join(DTYPES)}; "
+            f"int8 takes backend 'openvino'"
+        )
+    folded = FoldedNetwork(network).to(device).to(memory_format=torch.channels_last)
+    folded.set_precision(DTYPES[precision])
+    return Backend("eager", device, precision, folded)

@@ -130,14 +130,10 @@ def find_assets(folder: Path | None = None, cache: Path | None = None) -> Assets
         ValueError: an archive is broken.
     """
     cache = cache or default_cache()
-    sources = _candidates(folder, "SWEETHOME3D_LIBRARIES", SWEETHOME3D)
-    roots: list[Path] = []
-    for source in sources:
-        roots = _libraries(source, cache)
-        if roots:
-            break
-    pictures = _candidates(folder and folder / "textures", "MINIWORLD_TEXTURES", _miniworld())
-    textures = next((p for p in pictures if any(p.glob("*.png"))), None)
+    source = _place(folder, "SWEETHOME3D_LIBRARIES", SWEETHOME3D)
+    pictures = _place(folder and folder / "textures", "MINIWORLD_TEXTURES", _miniworld())
+    roots = _libraries(source, cache) if source else []
+    textures = pictures if pictures and any(pictures.glob("*.png")) else None
     items = [item for root in roots for item in read_catalogue(root)]
     bases = [root / RESOURCES / "resources/textures" for root in roots]
     base = next((p for p in bases if p.is_dir()), None)
@@ -147,8 +143,13 @@ def find_assets(folder: Path | None = None, cache: Path | None = None) -> Assets
             ("Sweet Home 3D's textures (apt install sweethome3d)", base),
             ("miniworld's textures (pip install --no-deps miniworld)", textures),
         )
-        looked = ", ".join(str(place) for place in dict.fromkeys([*sources, *pictures]))
-        raise FileNotFoundError(_missing([hint for hint, found in hints if not found], looked))
+        missing = "; ".join(hint for hint, found in hints if not found)
+        raise FileNotFoundError(
+            f"simulated rooms take what is not installed: {missing}. Looked in: {source}, "
+            f"{pictures or 'no package miniworld'}. Other places: --assets DIR (DIR/*.sh3f, "
+            f"DIR/furniture/*.sh3f, DIR/sweethome3d.jar, DIR/textures/*.png), or "
+            f"SWEETHOME3D_LIBRARIES and MINIWORLD_TEXTURES"
+        )
 
     def named(names: list[str]) -> tuple[str, ...]:
         files = [f for n in names for f in (textures / f"{n}.png", base / f"{n}.jpg")]
@@ -165,21 +166,9 @@ def find_assets(folder: Path | None = None, cache: Path | None = None) -> Assets
     )
 
 
-def _missing(missing: list[str], looked: str) -> str:
-    return (
-        f"simulated rooms take what is not installed: {'; '.join(missing)}. Looked in: {looked}. "
-        f"Other places: --assets DIR (DIR/*.sh3f, DIR/furniture/*.sh3f, DIR/sweethome3d.jar, "
-        f"DIR/textures/*.png), or SWEETHOME3D_LIBRARIES and MINIWORLD_TEXTURES"
-    )
-
-
-def _candidates(folder: Path | None, variable: str, default: Path | None) -> list[Path]:
+def _place(folder: Path | None, variable: str, default: Path | None) -> Path | None:
     """Where to look; what is asked for is all there is."""
-    if folder is not None:
-        return [folder]
-    if os.environ.get(variable):
-        return [Path(os.environ[variable])]
-    return [default] if default is not None else []
+    return folder or (Path(os.environ[variable]) if os.environ.get(variable) else default)
 
 
 def _miniworld() -> Path | None:

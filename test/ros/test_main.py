@@ -1,0 +1,22 @@
+"""The executable, before there is a node."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_while_pytorch_is_imported_ends_it_without_a_traceback(number, domain):
+    # a line for each module that has been imported, the innermost first
+    command = [sys.executable, "-X", "importtime", "-m", "fourier_depth_ros.ros.main"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as node:
+        for line in node.stderr:
+            if line.split("|")[-1].strip() == "torch.types":
+                break
+        node.send_signal(number)
+        rest = node.stderr.read()
+    assert node.returncode == 0, rest
+    assert "Traceback" not in rest
+    assert "[depth]" not in rest  # it was soon enough

@@ -1,0 +1,72 @@
+from collections import Counter
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from fourier_depth_ros.tools.simulator.models import ModelStore
+from fourier_depth_ros.tools.simulator.rooms import build_room
+from fourier_depth_ros.tools.simulator.scene import overlap, standing_box
+
+pytestmark = pytest.mark.usefixtures("embree")
+
+
+@pytest.fixture(scope="module")
+def rooms(assets):
+    store = ModelStore(assets.cache)
+    return [build_room(seed, assets, store) for seed in range(12)]
+
+
+def test_the_same_seed_is_the_same_room_whatever_was_built_before(rooms, assets, tmp_path):
+    room = build_room(7, assets, ModelStore(tmp_path))
+    assert room.size == rooms[7].size
+    assert room.surfaces == rooms[7].surfaces
+    assert room.lights == rooms[7].lights
+    assert [(p.name, p.position, p.yaw) for p in room.placements] == [
+        (p.name, p.position, p.yaw) for p in rooms[7].placements
+    ]
+    assert len({room.size for room in rooms}) == 12
+
+
+def test_rooms_are_furnished_with_what_works_and_the_rest_is_left_out(rooms):
+    names = Counter(placed.name for room in rooms for placed in room.placements)
+    assert set(names) == {"Table", "Mug", "Vase", "Cupboard", "Window"}
+    assert all(len(room.placements) >= 4 for room in rooms)
+    assert sum(bool(room.windows) for room in rooms) > 8
+
+
+def test_furniture_is_inside_and_nothing_stands_in_anything(rooms):
+    for room in rooms:
+        standing = [p.box for p in room.placements if p.name != "Window"]
+        for box in standing:
+            assert min(box[:3]) >= -1e-6
+            assert (np.array(box[3:]) <= np.array(room.size) + 1e-6).all()
+        # on a table: a hair above it, hence by real height; models are boxes here
+        for a, b in combinations(standing, 2):
+            apart = not overlap(a, b)
+            on_top = abs(a[2] - b[5]) < 0.01 or abs(b[2] - a[5]) < 0.01
+            assert apart or on_top
+
+
+def test_small_things_stand_on_tables_not_in_the_air(rooms):
+    raised = 0
+    for room in rooms:
+        below = [p for p in room.placements if p.name in ("Table", "Cupboard")]
+        for index in room.small:
+            box = room.placements[index].box
+            if box[2] < 0.01:
+                continue
+            raised += 1
+            x, y = (box[0] + box[3]) / 2, (box[1] + box[4]) / 2
+            tops = [p.box[5] for p in below if p.box[0] < x < p.box[3] and p.box[1] < y < p.box[4]]
+            assert any(abs(top - box[2]) < 0.01 for top in tops)
+    assert raised > 5
+
+
+def test_the_box_around_something_turned():
+    half = np.sqrt(0.5)
+    box = standing_box((2.0, 2.0, 1.0), (5.0, 6.0, 0.5), np.pi / 4)
+    assert box == pytest.approx((5 - 2 * half, 6 - 2 * half, 0.5, 5 + 2 * half, 6 + 2 * half, 1.5))
+    assert standing_box((2.0, 4.0, 1.0), (0.0, 0.0, 0.0), np.pi / 2) == pytest.approx(
+        (-2, -1, 0, 2, 1, 1)
+    )

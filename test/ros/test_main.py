@@ -20,3 +20,21 @@ def test_a_signal_while_pytorch_is_imported_ends_it_without_a_traceback(number, 
     assert node.returncode == 0, rest
     assert "Traceback" not in rest
     assert "[depth]" not in rest  # it was soon enough
+
+
+def test_a_params_file_that_ros_cannot_read_is_named_without_a_traceback(tmp_path, domain):
+    file = tmp_path / "mixed.yaml"
+    file.write_text("/**: {ros__parameters: {crop_ratios: [1, 0.8]}}\n")
+    command = [sys.executable, "-m", "fourier_depth_ros.ros.main"]
+    ended = subprocess.run(
+        [*command, "--ros-args", "--params-file", file],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert ended.returncode == 1
+    assert "cannot start" in ended.stderr
+    assert str(file) in ended.stderr
+    assert "same type" in ended.stderr
+    assert "Traceback" not in ended.stderr

@@ -215,6 +215,9 @@ class NodeParameters(Settings):
     far_policy: Literal["nan", "inf"] = _live(
         "nan", "", "what stands for depth beyond max_depth (REP 117)"
     )
+    max_relative_std: float = _live(
+        0.0, "", "depth is NaN where depth/std over depth is larger; 0: never", ge=0, le=10
+    )
     depth_scale: float = _live(1.0, "", "metric depth is multiplied by this", gt=0, le=1e3)
     focal_correction: bool = _live(
         True, "", "scale depth by the camera's fx / width over the training camera's"

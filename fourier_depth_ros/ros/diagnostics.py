@@ -21,14 +21,15 @@ class NodeState:
     """What the status tells besides the monitor's figures.
 
     not_ready: why there is no network running ('' if it does). camera: why there are no intrinsics.
-    incompatible_qos: the topic and policy of a publisher that cannot be heard. facts: name -> text,
-    shown as they are.
+    std: why there is no standard deviation though somebody listens. incompatible_qos: the topic and
+    policy of a publisher that cannot be heard. facts: name -> text, shown as they are.
     """
 
     image_topic: str
     listened: bool
     not_ready: str = ""
     camera: str = ""
+    std: str = ""
     incompatible_qos: str = ""
     facts: dict[str, str] | None = None
 
@@ -46,10 +47,10 @@ def judge(snapshot: Snapshot, state: NodeState) -> tuple[bytes, str]:
         return warn, f"{ever} on {state.image_topic}: is the camera running, and is it remapped?"
     if snapshot.trouble:
         return error, snapshot.trouble
-    if state.camera:
-        return warn, state.camera
     if not state.listened:
         return ok, "nobody subscribes to an output: the network rests"
+    if state.camera or state.std:
+        return warn, state.camera or state.std
     return ok, f"depth at {snapshot.published_hz:.1f} Hz"
 
 

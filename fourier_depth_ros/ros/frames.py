@@ -10,13 +10,14 @@ from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image
 
 from fourier_depth_ros.config import NodeParameters
-from fourier_depth_ros.core.estimator import DepthEstimator, limit_depth
+from fourier_depth_ros.core.estimator import DepthEstimator, DepthPrediction, limit_depth
 from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.core.imaging import ImageError
 from fourier_depth_ros.ros.camera import Camera
 from fourier_depth_ros.ros.conversions import image_from_msg
 from fourier_depth_ros.ros.monitor import Monitor, StageClock
 from fourier_depth_ros.ros.outputs import DepthFrame, DepthOutputs
+from fourier_depth_ros.ros.parameters import NOT_CALIBRATED
 
 #: Seconds between two log lines of the same kind.
 THROTTLE = 5.0
@@ -33,6 +34,7 @@ class FrameProcessor:
         self._clock = clock
         self._logger = logger
         self.camera_trouble = ""
+        self.std_trouble = ""
 
     def process(
         self,
@@ -52,24 +54,21 @@ class FrameProcessor:
         height, width = rgb.shape[:2]
         intrinsics = self._intrinsics(width, height, settings, outputs)
         output_size = settings.output_shape or (height, width)
+        std_wanted = outputs.std_wanted()
         prediction = estimator.predict(
             torch.from_numpy(np.require(rgb, requirements="W")).permute(2, 0, 1),
             intrinsics if settings.focal_correction else None,
             output_size,
+            with_std=std_wanted or settings.max_relative_std > 0,
         )
-        limited = limit_depth(
-            prediction.depth * settings.depth_scale,
-            settings.min_depth,
-            settings.max_depth,
-            settings.far_policy,
-        )
-        depth = limited.cpu().numpy()  # waits for the device: the stage's time is honest
+        depth, std = finish(prediction, settings, std_wanted)
         stages.mark("predict")
         info = None
         if intrinsics is not None:
             info = self._camera.scaled_info(output_size[1], output_size[0], msg.header)
-        outputs.publish(DepthFrame(msg.header, rgb, depth, intrinsics, info), settings)
+        outputs.publish(DepthFrame(msg.header, rgb, depth, std, intrinsics, info), settings)
         stages.mark("publish")
+        self._explain_std(std_wanted and std is None)
         age = (self._clock.now() - Time.from_msg(msg.header.stamp)).nanoseconds * 1e-9
         self._monitor.published(age, stages.seconds, 1 - float(np.isfinite(depth).mean()))
 
@@ -82,6 +81,12 @@ class FrameProcessor:
             reason = f"frame dropped: {type(error).__name__}: {error}"
             self._logger.error(reason, throttle_duration_sec=THROTTLE)
         self._monitor.failed(reason)
+
+    def _explain_std(self, missing: bool) -> None:
+        self.std_trouble = ""
+        if missing:
+            self.std_trouble = f"depth/std waits: {NOT_CALIBRATED}"
+            self._logger.warning(self.std_trouble, throttle_duration_sec=THROTTLE)
 
     def _intrinsics(
         self, width: int, height: int, settings: NodeParameters, outputs: DepthOutputs
@@ -100,3 +105,23 @@ class FrameProcessor:
                 self.camera_trouble = f"{error}; until then {' and '.join(costs)}"
                 self._logger.warning(self.camera_trouble, throttle_duration_sec=THROTTLE)
             return None
+
+
+def finish(
+    prediction: DepthPrediction, settings: NodeParameters, with_std: bool
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Depth and, if asked for and known, its standard deviation [m], as they are published.
+
+    Convention: depth that is too uncertain is not known, NaN, even where far depth is inf; std is
+    NaN where depth is not finite. Both are scaled by depth_scale.
+    """
+    depth, std = prediction.depth, prediction.std
+    if settings.max_relative_std > 0 and std is not None:
+        depth = depth.where(std <= settings.max_relative_std * depth, torch.nan)
+    limited = limit_depth(
+        depth * settings.depth_scale, settings.min_depth, settings.max_depth, settings.far_policy
+    )
+    if not with_std or std is None:
+        return limited.cpu().numpy(), None  # waits for the device: the stage's time is honest
+    std = (std * settings.depth_scale).where(limited.isfinite(), torch.nan)
+    return limited.cpu().numpy(), std.cpu().numpy()

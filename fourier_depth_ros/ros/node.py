@@ -289,6 +289,7 @@ class DepthNode(LifecycleNode):
             listened=outputs is not None and outputs.wanted(settings),
             not_ready=self._not_ready,
             camera=self._frames.camera_trouble,
+            std=self._frames.std_trouble,
             incompatible_qos=self._incompatible_qos,
             facts={
                 "crop ratios": " ".join(f"{ratio:g}" for ratio in settings.crop_ratios),

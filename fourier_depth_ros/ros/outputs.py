@@ -22,19 +22,21 @@ class DepthFrame:
     """One finished frame.
 
     header: the input image's. rgb: (h, w, 3) uint8, the input image. depth: (H, W) float32 [m],
-    NaN (or inf by far_policy) outside the range. intrinsics: of the input image, None if unknown;
-    camera_info: of the depth image.
+    NaN (or inf by far_policy) outside the range. std: (H, W) float32 [m], NaN where depth is not
+    finite; None if nobody asked, or the checkpoint is not calibrated. intrinsics: of the input
+    image, None if unknown; camera_info: of the depth image.
     """
 
     header: Header
     rgb: np.ndarray
     depth: np.ndarray
+    std: np.ndarray | None
     intrinsics: Intrinsics | None
     camera_info: CameraInfo | None
 
 
 class DepthOutputs:
-    """depth/image, depth/camera_info, depth/color, depth/points and ~/active_ratios."""
+    """depth/image, depth/camera_info, depth/std, depth/color, depth/points, ~/active_ratios."""
 
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
@@ -49,15 +51,16 @@ class DepthOutputs:
 
         self._image = create(Image, "depth/image")
         self._camera_info = create(CameraInfo, "depth/camera_info")
+        self._std = create(Image, "depth/std")
         self._color = create(Image, "depth/color")
         self._points = create(PointCloud2, "depth/points")
+        self._lazy = (self._image, self._camera_info, self._std, self._color, self._points)
         # not a lifecycle publisher: what will be active is known before activation
         self._ratios = node.create_publisher(Float64MultiArray, "~/active_ratios", latched_qos())
 
     def wanted(self, settings: NodeParameters) -> bool:
         """Whether anybody listens to anything; if not, the network may rest."""
-        listened = (self._image, self._camera_info, self._color, self._points)
-        return settings.publish_points or any(p.get_subscription_count() for p in listened)
+        return settings.publish_points or any(p.get_subscription_count() for p in self._lazy)
 
     def publish(self, frame: DepthFrame, settings: NodeParameters) -> None:
         """Publish what is listened to; points need intrinsics and are left out without them."""
@@ -65,6 +68,8 @@ class DepthOutputs:
             self._image.publish(depth_to_msg(frame.depth, frame.header, settings.depth_encoding))
         if frame.camera_info is not None and self._camera_info.get_subscription_count():
             self._camera_info.publish(frame.camera_info)
+        if frame.std is not None and self.std_wanted():
+            self._std.publish(depth_to_msg(frame.std, frame.header))
         if self._color.get_subscription_count():
             color = colorize_depth(frame.depth, settings.min_depth, settings.max_depth)
             self._color.publish(image_to_msg(color, frame.header))
@@ -81,12 +86,16 @@ class DepthOutputs:
         """Whether a cloud is asked for."""
         return settings.publish_points or self._points.get_subscription_count() > 0
 
+    def std_wanted(self) -> bool:
+        """Whether a standard deviation is asked for."""
+        return bool(self._std.get_subscription_count())
+
     def announce_ratios(self, ratios: tuple[float, ...]) -> None:
         """Tell late and early listeners alike which crop ratios are active."""
         self._ratios.publish(Float64MultiArray(data=list(ratios)))
 
     def destroy(self) -> None:
         """Take all publishers down."""
-        for publisher in (self._image, self._camera_info, self._color, self._points):
+        for publisher in self._lazy:
             self._node.destroy_lifecycle_publisher(publisher)
         self._node.destroy_publisher(self._ratios)

@@ -25,6 +25,12 @@ _FOREIGN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 
 
+#: Why there is no standard deviation, and what to do.
+NOT_CALIBRATED = (
+    "the checkpoint has no calibrated standard deviation; calibrate it with 'fourier-depth fit'"
+)
+
+
 class ParameterError(ValueError):
     """A parameter has a wrong value; the text names it, and says what is accepted."""
 
@@ -72,8 +78,10 @@ def resolve(
     without ratios mean the preset ``automatic``.
 
     Raises:
-        ParameterError: preset and crop_ratios contradict each other.
+        ParameterError: preset and crop_ratios contradict each other, or max_relative_std asks for
+            a standard deviation that the checkpoint does not have.
     """
+    _check_gate(settings, presets)
     name = settings.preset if settings.preset in presets else automatic
     preset = presets[name]
     if not settings.crop_ratios:
@@ -98,8 +106,8 @@ def change(
     they are that preset's. ``presets`` is None before a checkpoint is loaded.
 
     Raises:
-        ParameterError: a value is invalid, a startup parameter would change, or preset and ratios
-            contradict each other.
+        ParameterError: a value is invalid, a startup parameter would change, preset and ratios
+            contradict each other, or max_relative_std needs a calibrated checkpoint.
     """
     wanted = {name: coerce(name, value) for name, value in changes.items()}
     for name, value in wanted.items():
@@ -112,6 +120,7 @@ def change(
     new = _validated({**settings.model_dump(), **wanted})
     if presets is None:
         return _changed_before_load(new, wanted)
+    _check_gate(new, presets)
     if wanted.get("preset") == "auto":
         raise ParameterError(f"preset: 'auto' is for the start; choose one of {', '.join(PRESETS)}")
     if wanted.get("preset"):
@@ -132,6 +141,15 @@ def _changed_before_load(new: NodeParameters, wanted: Mapping[str, Any]) -> Node
     if wanted.get("crop_ratios") and "preset" not in wanted:
         return new.model_copy(update={"preset": ""})
     return new
+
+
+def _check_gate(settings: NodeParameters, presets: Mapping[str, Preset]) -> None:
+    """A gate that could not hold anything back is refused, not ignored: depth would look safe."""
+    if settings.max_relative_std > 0 and not any(p.uncertainty for p in presets.values()):
+        raise ParameterError(
+            f"max_relative_std: {settings.max_relative_std:g} cannot be kept, {NOT_CALIBRATED}, or "
+            f"set 0"
+        )
 
 
 def is_live(name: str) -> bool:

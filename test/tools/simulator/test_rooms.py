@@ -1,12 +1,13 @@
+import random
 from collections import Counter
 from itertools import combinations
 
 import numpy as np
 import pytest
 
-from fourier_depth_ros.tools.simulator.models import ModelStore
-from fourier_depth_ros.tools.simulator.rooms import build_room
-from fourier_depth_ros.tools.simulator.scene import overlap, standing_box
+from fourier_depth_ros.tools.simulator.models import GRID, LEVELS, Model, ModelStore
+from fourier_depth_ros.tools.simulator.rooms import build_room, resting_place
+from fourier_depth_ros.tools.simulator.scene import Placement, overlap, standing_box
 
 pytestmark = pytest.mark.usefixtures("embree")
 
@@ -61,6 +62,25 @@ def test_small_things_stand_on_tables_not_in_the_air(rooms):
             tops = [p.box[5] for p in below if p.box[0] < x < p.box[3] and p.box[1] < y < p.box[4]]
             assert any(abs(top - box[2]) < 0.01 for top in tops)
     assert raised > 5
+
+
+@pytest.mark.parametrize(("height", "levels"), [(0.05, {0.5, 0.7}), (0.25, {0.7})])
+def test_on_a_shelf_things_stand_where_they_fit_below_the_next_board(height, levels):
+    """Boards whose upper sides are at 0.5 and 0.7 m; the upper one is 2 cm thick."""
+    heights = np.full((GRID, GRID, LEVELS), np.nan, np.float32)
+    heights[..., :3] = 0.7, 0.68, 0.5
+    none = np.zeros((0, 3), np.float32)
+    shelf = Model(none, none, none[:, :2], none[:, :2], none[:, 0], none, (), (1, 1, 0.7), heights)
+    standing = Placement("Shelf", shelf, (3.0, 2.0, 0.0), np.pi / 2, stretch=(1.0, 2.0, 1.0))
+    spots = [
+        resting_place(random.Random(seed), standing, 0.1, height, shelf=True) for seed in range(200)
+    ]
+    found = np.array([spot for spot in spots if spot])
+    assert len(found) > 30
+    assert {*np.round(found[:, 2], 2).tolist()} == levels
+    # turned by 90 degrees its depth of 2 m lies along x: 0.1 m inside [2, 4] x [1.5, 2.5]
+    assert (np.abs(found[:, :2] - (3, 2)) <= (0.9, 0.4)).all()
+    assert (np.abs(found[:, 0] - 3) > 0.5).any()
 
 
 def test_the_box_around_something_turned():

@@ -70,7 +70,7 @@ def test_a_contact_sheet_shows_pairs_and_needs_some(made, tmp_path):
     sheet = cv2.imread(str(write_contact_sheet(made, pairs=5)))
     assert sheet.shape == (2 * 480, 4 * 320, 3)
     assert sheet[:480].std() > 10
-    assert sheet[480:, 340:].max() < 8  # no sixth; JPEG smears the fifth's edge
+    assert sheet[500:, 340:].max() < 8  # no sixth; JPEG smears the edges
     with pytest.raises(ValueError, match="rgb holds no picture"):
         write_contact_sheet(tmp_path)
 

@@ -18,7 +18,8 @@ PRESETS = ("fast", "balanced", "accurate", "paper")
 TrunkName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 CombinationName = Literal["hierarchical", "paper", "mean"]
 DeviceName = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
-PrecisionName = Literal["auto", "float32", "bfloat16", "float16"]
+PrecisionName = Literal["auto", "float32", "bfloat16", "float16", "int8"]
+BackendName = Literal["auto", "eager", "graph", "compiled", "openvino", "onnxruntime"]
 
 
 class Settings(BaseModel):
@@ -175,7 +176,14 @@ class NodeParameters(Settings):
     precision: PrecisionName = _startup(
         "auto",
         "",
-        "auto (float16 on CUDA, bfloat16 on a CPU with AMX or AVX512-BF16, else float32)",
+        "auto (float16 on CUDA, bfloat16 on a CPU with AMX or AVX512-BF16, else float32), one of "
+        "these, or int8, which takes the model that 'fourier-depth export' calibrates",
+    )
+    backend: BackendName = _startup(
+        "auto",
+        "",
+        "what runs the network: auto (a CUDA graph; openvino on a CPU if installed, else eager), "
+        "eager, graph, compiled, openvino or onnxruntime",
     )
     max_batch: int = _startup(
         66, "crops", "crops in one network pass; lower it to save memory", ge=1, le=4096

@@ -27,7 +27,7 @@ except ImportError:  # Humble
     from rclpy.qos_event import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
 
 from fourier_depth_ros.config import NodeParameters
-from fourier_depth_ros.core.checkpoint import file_digest, load_checkpoint
+from fourier_depth_ros.core.checkpoint import file_digest
 from fourier_depth_ros.core.estimator import DepthEstimator
 from fourier_depth_ros.resources import find_checkpoint
 from fourier_depth_ros.ros import parameters
@@ -40,6 +40,7 @@ from fourier_depth_ros.ros.parameters import ParameterError
 from fourier_depth_ros.ros.signals import Stop, stop_on_signals
 from fourier_depth_ros.ros.transport import input_qos, use_shared_memory_profile
 from fourier_depth_ros.ros.worker import LatestWorker
+from fourier_depth_ros.runtime import open_estimator
 
 #: How soon a signal is noticed while nothing happens [s].
 STOP_SECONDS = 0.2
@@ -165,8 +166,13 @@ class DepthNode(LifecycleNode):
         path, why = find_checkpoint(settings.checkpoint, cuda)
         if why:
             self.get_logger().warning(f"checkpoint: {why}")
-        estimator = DepthEstimator(
-            load_checkpoint(path), settings.device, settings.precision, settings.max_batch
+        estimator = open_estimator(
+            path,
+            settings.backend,
+            settings.device,
+            settings.precision,
+            settings.max_batch,
+            self.get_logger().warning,
         )
         automatic = "accurate" if estimator.device.type == "cuda" else "fast"
         settings = parameters.resolve(settings, estimator.presets, automatic)
@@ -175,11 +181,11 @@ class DepthNode(LifecycleNode):
             "checkpoint": path.name,
             "weights sha256": file_digest(path),
             "network": estimator.config.network.trunk,
-            "device": f"{estimator.device}, {estimator.precision}",
+            "device": f"{estimator.device}, {estimator.precision}, {estimator.backend.name}",
         }
         self.get_logger().info(
             f"{path.name}: {estimator.config.network.trunk} in {estimator.precision} on "
-            f"{estimator.device}; {_describe(settings)}"
+            f"{estimator.device} by {estimator.backend.name}; {_describe(settings)}"
         )
         return estimator, settings
 

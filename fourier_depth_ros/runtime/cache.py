@@ -1,0 +1,48 @@
+"""Converted networks on disk, so that only the first start with new weights converts them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import nn
+
+
+def cache_directory() -> Path:
+    """$XDG_CACHE_HOME, or ~/.cache, + fourier_depth_ros/runtime; made if it is not there."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    directory = Path(root) / "fourier_depth_ros" / "runtime"
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+def weights_digest(network: nn.Module) -> str:
+    """Sixteen hexadecimal digits that change with any weight, name or shape; 0.1 s for 100 MB."""
+    digest = hashlib.sha256()
+    for name, tensor in network.state_dict().items():
+        digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+        digest.update(tensor.detach().cpu().reshape(-1).contiguous().view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:16]
+
+
+def cached(name: str, main: str, make: Callable[[Path], None]) -> Path:
+    """The file ``main`` in the cache's folder ``name``; made by ``make(folder)`` if not there.
+
+    The folder appears whole or not at all; of two processes that make it at once, one wins.
+    """
+    folder = cache_directory() / name
+    if not (folder / main).is_file():
+        with tempfile.TemporaryDirectory(dir=cache_directory(), prefix=".making_") as temporary:
+            made = Path(temporary) / "made"
+            made.mkdir()
+            make(made)
+            try:
+                made.rename(folder)
+            except OSError:
+                if not (folder / main).is_file():
+                    raise
+    return folder / main

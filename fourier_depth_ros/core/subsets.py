@@ -11,7 +11,12 @@ from functools import reduce
 from typing import NamedTuple
 
 from fourier_depth_ros.config import CombinationSettings, Hierarchy, Preset
-from fourier_depth_ros.core.statistics import CombinerStatistics
+from fourier_depth_ros.core.moments import Moments
+from fourier_depth_ros.core.statistics import (
+    CombinerStatistics,
+    largest_ratio_mean,
+    select_candidates,
+)
 
 RING_RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0)
 FREQUENCY_RIDGES = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -22,10 +27,11 @@ FLAT = 0.005
 
 @dataclass(frozen=True)
 class Folds:
-    """Statistics of each fold, and of everything but that fold."""
+    """Moments of each fold, and of everything but that fold."""
 
-    held: tuple[CombinerStatistics, ...]
-    rest: tuple[CombinerStatistics, ...]
+    ratios: tuple[float, ...]
+    held: tuple[Moments, ...]
+    rest: tuple[Moments, ...]
 
     @staticmethod
     def of(folds: list[CombinerStatistics]) -> Folds:
@@ -37,22 +43,32 @@ class Folds:
         filled = [fold for fold in folds if fold.count]
         if len(filled) < 2:
             raise ValueError(
-                f"{len(filled)} folds hold pictures; cross-validation needs at least 2"
+                f"{len(filled)} folds hold pictures, cross-validation needs at least 2; give "
+                f"pictures of more rooms (scenes, recordings)"
             )
         rest = [
             reduce(CombinerStatistics.merge, filled[:i] + filled[i + 1 :])
             for i in range(len(filled))
         ]
-        return Folds(tuple(filled), tuple(rest))
+        return Folds(
+            ratios=filled[0].ratios,
+            held=tuple(fold.moments() for fold in filled),
+            rest=tuple(fold.moments() for fold in rest),
+        )
 
     def rmse(self, settings: CombinationSettings, hierarchy: Hierarchy) -> float:
-        """Cross-validated RMSE [m] on the 72 x 96 grid."""
-        squares = count = 0.0
+        """Cross-validated RMSE [m] on the 72 x 96 grid of the hierarchical combination."""
+        selected = select_candidates(self.ratios, settings)
+        outside = largest_ratio_mean(settings)
+        squares = 0.0
         for held, rest in zip(self.held, self.rest, strict=True):
-            weights = rest.solve(settings, hierarchy)
-            squares += held.expected_rmse(weights) ** 2 * held.count
-            count += held.count
-        return float((squares / count) ** 0.5)
+            if hierarchy.levels == "ring":
+                rings = rest.ring_weights(selected, hierarchy.ring_ridge)
+                squares += held.ring_square_sum(selected, rings, outside)
+            else:
+                weights, offset = rest.hierarchical_weights(selected, hierarchy)
+                squares += held.square_sum(selected, weights, offset, outside)
+        return float((squares / sum(held.count for held in self.held)) ** 0.5)
 
 
 def choose_hierarchy(folds: Folds, settings: CombinationSettings) -> Hierarchy:
@@ -78,8 +94,11 @@ def forward_selection(
 ) -> list[Ranked]:
     """Subsets of growing cost: from the largest ratio on, always the ratio that helps most.
 
-    One path without flips and one with; the errors are cross-validated [m].
+    One path without flips and one with. Ratios compete by the ring level alone, where most of the
+    gain is and a comparison costs nothing; the errors given are the whole hierarchy's. All are
+    cross-validated [m].
     """
+    rings = hierarchy.model_copy(update={"levels": "ring"})
     ranked = []
     for flips in (False, True):
         chosen: tuple[float, ...] = ()
@@ -89,10 +108,9 @@ def forward_selection(
             options = [
                 CombinationSettings(crop_ratios=(*chosen, ratio), use_flips=flips) for ratio in left
             ]
-            errors = [folds.rmse(option, hierarchy) for option in options]
-            error, best = min(zip(errors, options, strict=True), key=lambda pair: pair[0])
+            best = min(options, key=lambda option: folds.rmse(option, rings))
             chosen = best.crop_ratios
-            ranked.append(Ranked(best, error))
+            ranked.append(Ranked(best, folds.rmse(best, hierarchy)))
     return ranked
 
 

@@ -30,15 +30,17 @@ def folds():
     return parts
 
 
-def test_cross_validation_never_tests_on_what_it_fitted(folds):
+@pytest.mark.parametrize("levels", ["ring", "frequency"])
+def test_cross_validation_never_tests_on_what_it_fitted(folds, levels):
     validation = Folds.of(folds)
-    settings = CombinationSettings(crop_ratios=RATIOS, combination="paper")
+    settings = CombinationSettings(crop_ratios=RATIOS[:2])
+    hierarchy = Hierarchy(levels=levels)
     squares = []
     for i, held in enumerate(folds):
         a, b = (fold for j, fold in enumerate(folds) if j != i)
-        squares.append(held.expected_rmse(a.merge(b).solve(settings)) ** 2)
+        squares.append(held.expected_rmse(a.merge(b).solve(settings, hierarchy)) ** 2)
     expected = (sum(squares) / 3) ** 0.5
-    assert validation.rmse(settings, Hierarchy()) == pytest.approx(expected)
+    assert validation.rmse(settings, hierarchy) == pytest.approx(expected)
 
 
 def test_forward_selection_takes_the_useful_ratio_first(folds):

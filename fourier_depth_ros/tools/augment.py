@@ -114,22 +114,49 @@ def resize_rgb(rgb: np.ndarray, side: int) -> np.ndarray:
     return extract_crops(picture, (1.0,), side, flips=False)[0].permute(1, 2, 0).numpy()
 
 
-def warp_features(features: np.ndarray, view: View, size: tuple[int, int], side: int) -> Tensor:
-    """A whole picture's feature map (channels, h, w) as the view sees it, (channels, side, side).
+def warp_features(
+    features: np.ndarray, view: View, size: tuple[int, int], cells: tuple[int, int]
+) -> Tensor:
+    """A whole picture's feature map (channels, h, w) as the view sees it, (channels, *cells).
 
     ``size`` is the (height, width) of the picture that the view is of [px]. Bilinear; beyond the
     border, the border's.
     """
+    return _sample(features, _places(view, size, cells))
+
+
+def warp_depth(
+    depth: np.ndarray, view: View, size: tuple[int, int], cells: tuple[int, int]
+) -> Tensor:
+    """A whole picture's depth (h, w) [canonical m] as the view's own camera has it, ``cells``.
+
+    As warp_features, but NaN beyond the border; and divided by the zoom, as canonical_truth is.
+    """
+    height, width = size
+    places = _places(view, size, cells)
+    inside = torch.from_numpy((np.abs(places) <= 1.0).all(axis=-1))
+    zoom = width / view.box(height, width)[3]
+    return (_sample(depth[None], places)[0] / zoom).where(inside, torch.nan)
+
+
+def _places(view: View, size: tuple[int, int], cells: tuple[int, int]) -> np.ndarray:
+    """(rows, columns, 2): where the centres of a view's cells lie in its picture, as (x, y).
+
+    As grid_sample has it: the picture's borders are at -1 and 1.
+    """
     height, width = size
     _, _, h, w = view.box(height, width)
-    centres = (np.arange(side) + 0.5) / side
-    x = (1.0 - centres if view.flip else centres) * w - 0.5
-    y = centres * h - 0.5
-    grid = np.stack((*np.meshgrid(x, y), np.ones((side, side))), axis=-1)
-    source = (grid @ view.to_source(height, width).T + 0.5) / (width, height)
+    rows, columns = ((np.arange(n) + 0.5) / n for n in cells)
+    x = (1.0 - columns if view.flip else columns) * w - 0.5
+    y = rows * h - 0.5
+    grid = np.stack((*np.meshgrid(x, y), np.ones(cells)), axis=-1)
+    return 2.0 * (grid @ view.to_source(height, width).T + 0.5) / (width, height) - 1.0
+
+
+def _sample(maps: np.ndarray, places: np.ndarray) -> Tensor:
     return F.grid_sample(
-        torch.from_numpy(features.astype(np.float32))[None],
-        torch.from_numpy((2.0 * source - 1.0).astype(np.float32))[None],
+        torch.from_numpy(maps.astype(np.float32))[None],
+        torch.from_numpy(places.astype(np.float32))[None],
         align_corners=False,
         padding_mode="border",
     )[0]

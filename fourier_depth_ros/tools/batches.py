@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -27,10 +27,11 @@ from fourier_depth_ros.tools.augment import (
     random_view,
     resize_rgb,
     shift_colours,
+    warp_depth,
     warp_features,
 )
 from fourier_depth_ros.tools.data.cache import Pair
-from fourier_depth_ros.tools.distillation import TeacherFeatures
+from fourier_depth_ros.tools.distillation import TeacherMaps
 from fourier_depth_ros.tools.training_config import AugmentConfig
 
 T = TypeVar("T")
@@ -41,22 +42,36 @@ class Batch:
     """Training samples on their way to the network.
 
     crops: (n, 3, side, side) uint8 RGB. truth: (n, rows, columns) float32 [canonical m], NaN
-    invalid. features: (n, channels, k, k) of a teacher, k = the side of layer3's map; or None.
+    invalid. Of a teacher, or None: features (n, channels, k, k), k = the side of layer3's map;
+    taught, its depth, as truth.
     """
 
     crops: Tensor
     truth: Tensor
-    features: Tensor | None
+    features: Tensor | None = None
+    taught: Tensor | None = None
 
     @property
-    def valid(self) -> Tensor:
-        """(n, rows, columns) bool: where the truth is known."""
-        return torch.isfinite(self.truth)
+    def known(self) -> Tensor:
+        """(2,): in how many cells ``truth`` and ``taught`` are known."""
+        depths = (self.truth, self.truth[:0] if self.taught is None else self.taught)
+        return torch.stack([depth.isfinite().sum() for depth in depths])
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""
-        crops, truth = self.crops.to(device), self.truth.to(device)
-        return Batch(crops, truth, None if self.features is None else self.features.to(device))
+        return Batch(
+            self.crops.to(device),
+            self.truth.to(device),
+            None if self.features is None else self.features.to(device),
+            None if self.taught is None else self.taught.to(device),
+        )
+
+
+class _Sample(NamedTuple):
+    crop: np.ndarray
+    truth: Tensor
+    features: Tensor | None = None
+    taught: Tensor | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,11 +87,11 @@ class SampleMaker:
     augment: AugmentConfig
     seed: int
     colour_samples: float
-    teacher: TeacherFeatures | None = None
+    teacher: TeacherMaps | None = None
 
     def training_batch(self, first: int, count: int) -> Batch:
         """Samples first .. first + count - 1 of the stage, augmented."""
-        parts = []
+        samples = []
         for sample in range(first, first + count):
             epoch, place = divmod(sample, len(self.pairs))
             pair = self.pairs[int(_order(len(self.pairs), self.seed, epoch)[place])]
@@ -85,23 +100,32 @@ class SampleMaker:
             grown = min(1.0, sample / self.colour_samples) if self.colour_samples else 1.0
             crop, truth = self._sample(pair, view)
             crop = shift_colours(crop, rng, self.augment.colour * grown)
-            parts.append((crop, truth, self._features(pair, view)))
-        return _collate(parts)
+            samples.append(_Sample(crop, truth, *self._taught(pair, view)))
+        return _collate(samples)
 
     def whole_batch(self, indices: Sequence[int]) -> Batch:
         """Whole pictures as they are, for validation."""
-        return _collate([(*self._sample(self.pairs[i], View()), None) for i in indices])
+        return _collate([_Sample(*self._sample(self.pairs[i], View())) for i in indices])
 
     def _sample(self, pair: Pair, view: View) -> tuple[np.ndarray, Tensor]:
         seen = cut_view(pair, view)
         crop = resize_rgb(seen.rgb, self.network.input_size)
         return crop, canonical_truth(seen, self.space, self.network.map_size)
 
-    def _features(self, pair: Pair, view: View) -> Tensor | None:
-        if self.teacher is None:
-            return None
-        side = -(-self.network.input_size // 16)  # layer3's stride
-        return warp_features(self.teacher.read(pair.name), view, pair.depth.shape, side)
+    def _taught(self, pair: Pair, view: View) -> tuple[Tensor | None, Tensor | None]:
+        """The teacher's features and depth as the view sees them."""
+        features = depth = None
+        size = pair.depth.shape
+        if self.teacher is not None and self.teacher.features is not None:
+            side = -(-self.network.input_size // 16)  # layer3's stride
+            whole = self.teacher.read_features(pair.name)
+            features = warp_features(whole, view, size, (side, side))
+        if self.teacher is not None and self.teacher.depth is not None:
+            depth = warp_depth(
+                self.teacher.read_depth(pair.name), view, size, self.network.map_size
+            )
+            depth = depth.where((depth > 0) & (depth <= self.space.max_depth), torch.nan)
+        return features, depth
 
 
 @lru_cache(maxsize=4)
@@ -109,14 +133,19 @@ def _order(count: int, seed: int, epoch: int) -> np.ndarray:
     return np.random.default_rng((seed, 0, epoch)).permutation(count)
 
 
-def _collate(parts: Sequence[tuple[np.ndarray, Tensor, Tensor | None]]) -> Batch:
-    crops, truths, features = zip(*parts, strict=True)
-    # channels last, as the convolutions want it
+def _collate(samples: Sequence[_Sample]) -> Batch:
     return Batch(
-        torch.from_numpy(np.stack(crops)).permute(0, 3, 1, 2),
-        torch.stack(truths),
-        None if features[0] is None else torch.stack(features),
+        # channels last, as the convolutions want it
+        torch.from_numpy(np.stack([one.crop for one in samples])).permute(0, 3, 1, 2),
+        torch.stack([one.truth for one in samples]),
+        _stack([one.features for one in samples]),
+        _stack([one.taught for one in samples]),
     )
+
+
+def _stack(parts: Sequence[Tensor | None]) -> Tensor | None:
+    known = [part for part in parts if part is not None]
+    return torch.stack(known) if known else None
 
 
 def prefetch(make: Callable[[int], T], numbers: Sequence[int], workers: int) -> Generator[T]:

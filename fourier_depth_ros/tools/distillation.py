@@ -1,11 +1,13 @@
-"""A teacher's features as an auxiliary target for the trunk: any teacher, cached on disk.
+"""A teacher's features and depth as auxiliary targets: any teacher, cached on disk.
 
 Ours, not the paper's. The trunk's layer3 and layer4 learn, through a 1x1 convolution each, to hold
-what the teacher sees there; the convolutions are thrown away after the training.
+what the teacher sees there; the convolutions are thrown away after the training. Its depth is one
+more target for the network's map, and the only one for photographs without truth.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +20,7 @@ from torch import Tensor, nn
 
 from fourier_depth_ros.core.network import DepthEstimationNetwork
 from fourier_depth_ros.tools.data.cache import Pair
+from fourier_depth_ros.tools.training_config import TeacherConfig
 
 TAPS = ("layer3", "layer4")
 #: Weight of the smooth L1 distance beside the cosine distance.
@@ -25,42 +28,67 @@ _L1_WEIGHT = 0.1
 
 
 @dataclass(frozen=True)
-class TeacherFeatures:
-    """A folder of feature maps NAME.npy, (channels, h, w) of whole pictures, floating point."""
+class TeacherMaps:
+    """Folders of maps NAME.npy of whole pictures, floating point; None: without.
 
-    folder: Path
-    channels: int
+    features: (channels, h, w). depth: (h, w) [canonical m], NaN unknown.
+    """
+
+    features: Path | None
+    depth: Path | None
+    channels: int | None
 
     @staticmethod
-    def open(folder: Path, pairs: Sequence[Pair]) -> TeacherFeatures:
-        """The features of these pairs.
+    def open(config: TeacherConfig, pairs: Sequence[Pair]) -> TeacherMaps:
+        """The maps of these pairs.
 
         Raises:
-            ValueError: some have no file, or the first file is not (channels, h, w).
+            ValueError: some pairs have no map, or share one; or the first file's shape is wrong.
         """
-        missing = [p.name for p in pairs if not (folder / f"{p.name}.npy").is_file()]
-        if missing:
-            raise ValueError(
-                f"teacher: {len(missing)} of {len(pairs)} pictures have no features, the first is "
-                f"{folder / missing[0]}.npy; make them for all of `data`"
-            )
-        first = np.load(folder / f"{pairs[0].name}.npy", mmap_mode="r")
-        if first.ndim != 3:
-            raise ValueError(
-                f"teacher: {folder / pairs[0].name}.npy has shape {first.shape}, expected "
-                f"(channels, h, w)"
-            )
-        return TeacherFeatures(folder, first.shape[0])
+        names = [pair.name for pair in pairs]
+        if len(set(names)) < len(names):
+            twice = next(name for name, count in Counter(names).items() if count > 1)
+            raise ValueError(f"teacher: two pictures of `data` are named {twice}; rename one")
+        for folder in filter(None, (config.features, config.depth)):
+            missing = [name for name in names if not (folder / f"{name}.npy").is_file()]
+            if missing:
+                raise ValueError(
+                    f"teacher: {len(missing)} of {len(names)} pictures have no map, the first is "
+                    f"{folder / missing[0]}.npy; make them for all of `data`"
+                )
+        if config.depth is not None:
+            _read(config.depth, names[0], 2)
+        channels = None if config.features is None else len(_read(config.features, names[0], 3))
+        return TeacherMaps(config.features, config.depth, channels)
 
-    def read(self, name: str) -> np.ndarray:
-        """The feature map of one picture."""
-        features = np.load(self.folder / f"{name}.npy")
-        if features.ndim != 3 or len(features) != self.channels:
+    def read_features(self, name: str) -> np.ndarray:
+        """The feature map of one picture, (channels, h, w)."""
+        assert self.features is not None
+        features = _read(self.features, name, 3)
+        if len(features) != self.channels:
             raise ValueError(
-                f"teacher: {self.folder / name}.npy has shape {features.shape}, the first one has "
-                f"{self.channels} channels"
+                f"teacher: {self.features / name}.npy has {len(features)} channels, the first one "
+                f"{self.channels}"
             )
         return features
+
+    def read_depth(self, name: str) -> np.ndarray:
+        """The depth of one picture, (h, w) [canonical m]."""
+        assert self.depth is not None
+        return _read(self.depth, name, 2)
+
+
+def _read(folder: Path, name: str, dimensions: int) -> np.ndarray:
+    try:
+        values: np.ndarray = np.load(folder / f"{name}.npy")
+    except (ValueError, EOFError) as error:
+        raise ValueError(f"teacher: {folder / name}.npy is broken ({error})") from error
+    if values.ndim != dimensions:
+        expected = "(channels, h, w)" if dimensions == 3 else "(h, w)"
+        raise ValueError(
+            f"teacher: {folder / name}.npy has shape {values.shape}, expected {expected}"
+        )
+    return values
 
 
 class Student(nn.Module):

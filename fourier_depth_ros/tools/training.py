@@ -104,7 +104,7 @@ def train_stage(
             rate = rate_factor(progress.step, stage)
             for group in run.bare_optimizer.param_groups:
                 group["lr"] = rate * group["peak"]
-            loss = compute_gradients(run, passes)
+            losses = compute_gradients(run, passes)
             norm = fabric.clip_gradients(
                 run.model, run.optimizer, max_norm=config.clip, error_if_nonfinite=False
             )
@@ -112,7 +112,7 @@ def train_stage(
             run.optimizer.zero_grad()
             progress.step += 1
             run.average.update(run.student.network, progress.step)
-            log.add(loss, norm)
+            log.add(losses, norm)
 
             due = schedule.after(progress.step)
             if due.log:
@@ -140,27 +140,32 @@ def train_stage(
     return StageResult(stage.name, progress.step, stage.steps, progress.best, folder / BEST)
 
 
-def compute_gradients(run: StageRun, passes: list[Batch]) -> Tensor:
-    """Forward and backward of one step's passes; the loss of this process's part of it.
+def compute_gradients(run: StageRun, passes: list[Batch]) -> dict[str, Tensor]:
+    """Forward and backward of one step's passes; the losses of this process's part of it, weighted.
 
     The sum in L = 1/(2N) sum (...)^2 (sec. 3.2) is over the whole batch, however it is divided into
     passes and processes: N is counted first. The mean over processes of what this returns is L.
     """
-    fabric, teacher = run.fabric, run.stage.teacher
-    counts = [batch.valid.sum() for batch in passes]
-    total = fabric.all_reduce(torch.stack(counts).sum().float(), reduce_op="sum").clamp(min=1)
-    loss = torch.zeros((), device=fabric.device)
-    for i, (batch, count) in enumerate(zip(passes, counts, strict=True)):
+    fabric, teacher, space = run.fabric, run.stage.teacher, run.config.space
+    counts = torch.stack([batch.known for batch in passes])
+    totals = fabric.all_reduce(counts.sum(dim=0), reduce_op="sum").clamp(min=1)
+    # DDP takes the mean of the processes' gradients, hence the world size
+    shares = counts * fabric.world_size / totals
+    sums: dict[str, Tensor] = {}
+    for i, batch in enumerate(passes):
         with fabric.no_backward_sync(run.model, enabled=i < len(passes) - 1):
             output, maps = run.model(batch.crops)
-            # DDP takes the mean of the processes' gradients, hence the world size
-            share = count * fabric.world_size / total
-            part = share * depth_loss(output, batch, run.config.space)
+            losses = {"truth": shares[i, 0] * depth_loss(output, batch.truth, space)}
             if teacher is not None and batch.features is not None:
-                part = part + teacher.weight * feature_loss(maps, batch.features) / len(passes)
-            fabric.backward(part)
-        loss += part.detach()
-    return loss
+                features = feature_loss(maps, batch.features) / len(passes)
+                losses["features"] = teacher.weight * features
+            if teacher is not None and batch.taught is not None:
+                taught = shares[i, 1] * depth_loss(output, batch.taught, space)
+                losses["taught"] = teacher.depth_weight * taught
+            fabric.backward(torch.stack(list(losses.values())).sum())
+        for name, loss in losses.items():
+            sums[name] = sums.get(name, 0.0) + loss.detach()
+    return sums
 
 
 def save_best(run: StageRun, path: Path, data: TrainingData, report: ValidationReport) -> None:

@@ -36,10 +36,21 @@ class AugmentConfig(Settings):
 
 
 class TeacherConfig(Settings):
-    """Features to imitate beside the depth: NAME.npy (channels, h, w) of each whole picture."""
+    """What to imitate beside the true depth: folders with a file of each whole picture."""
 
-    features: Path
+    features: Path | None = Field(None, description="folder of NAME.npy (channels, h, w)")
+    depth: Path | None = Field(
+        None,
+        description="folder of NAME.npy (h, w) [canonical m, of the run's space], NaN unknown",
+    )
     weight: float = Field(0.5, gt=0, description="of the feature loss, beside the depth's")
+    depth_weight: float = Field(0.5, gt=0, description="of the loss against the teacher's depth")
+
+    @model_validator(mode="after")
+    def _something(self) -> TeacherConfig:
+        if self.features is None and self.depth is None:
+            raise ValueError("give a folder of features, of depth, or of both")
+        return self
 
 
 class StageConfig(Settings):
@@ -123,6 +134,20 @@ class TrainConfig(Settings):
     def network(self, stage: StageConfig) -> NetworkConfig:
         """The network of a stage."""
         return NetworkConfig(trunk=self.trunk, input_size=stage.input_size, modified=stage.modified)
+
+    @model_validator(mode="after")
+    def _photographs(self) -> TrainConfig:
+        """Pictures without truth have something to teach, and are no measure."""
+        without = [source.path for source in self.data if not source.truth]
+        for stage in self.stages:
+            if without and (stage.teacher is None or stage.teacher.depth is None):
+                raise ValueError(
+                    f"{without[0]} has truth: false, so stage {stage.name} takes teacher: depth"
+                )
+        for source in self.held_out:
+            if not source.truth:
+                raise ValueError(f"held_out: {source.path} has truth: false and measures nothing")
+        return self
 
     @property
     def cached_side(self) -> int:

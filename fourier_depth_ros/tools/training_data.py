@@ -25,6 +25,9 @@ class PairList(Sequence[Pair]):
         cache, place = self._places[index]
         return cache[place]
 
+    def __add__(self, other: PairList) -> PairList:
+        return PairList(self._places + other._places)
+
     def subset(self, indices: list[int]) -> PairList:
         """Some of the pairs."""
         return PairList([self._places[i] for i in indices])
@@ -39,19 +42,20 @@ class TrainingData:
 
 
 def open_training_data(config: TrainConfig) -> TrainingData:
-    """The data of a run, decoded into the cache on the first call.
+    """The data of a run, decoded into the cache on the first call; photographs come last.
 
     Raises:
         ValueError, FileNotFoundError, ImportError: as cached_pairs and split_groups.
     """
-    train = _open(config, config.data)
+    pairs = _open(config, [source for source in config.data if source.truth])
+    photographs = _open(config, [source for source in config.data if not source.truth])
     if config.held_out:
-        return TrainingData(train, _open(config, config.held_out))
-    kept, held_out = split_groups(train, config.held_out_share)
-    return TrainingData(train.subset(kept), train.subset(held_out))
+        return TrainingData(pairs + photographs, _open(config, config.held_out))
+    kept, held_out = split_groups(pairs, config.held_out_share)
+    return TrainingData(pairs.subset(kept) + photographs, pairs.subset(held_out))
 
 
-def _open(config: TrainConfig, sources: tuple[DataConfig, ...]) -> PairList:
+def _open(config: TrainConfig, sources: Sequence[DataConfig]) -> PairList:
     root: Path = config.cache or config.out / "cache"
     places: list[tuple[PairCache, int]] = []
     for source in sources:

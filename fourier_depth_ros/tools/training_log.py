@@ -38,7 +38,7 @@ class TrainingLog:
         self._samples = folder / "samples"
         self._first = first
         self._writer: Any = None
-        self._losses: list[Tensor] = []
+        self._losses: list[dict[str, Tensor]] = []
         self._norm: Tensor | None = None
         self._began = self._seconds = self._waited = 0.0
         self._start_time, self._start_step, self._steps = time.monotonic(), step, steps
@@ -73,10 +73,10 @@ class TrainingLog:
             yield batch
             self._bar.update()
 
-    def add(self, loss: Tensor, norm: Tensor) -> None:
-        """One step's loss in this process, and the norm of its gradient, for the next line."""
+    def add(self, losses: dict[str, Tensor], norm: Tensor) -> None:
+        """One step's losses in this process, and the norm of the gradient, for the next line."""
         self._seconds += time.monotonic() - self._began
-        self._losses.append(loss)
+        self._losses.append(losses)
         self._norm = norm
 
     def write_interval(self, fabric: Fabric, step: int, rate: float, batch: int) -> None:
@@ -87,7 +87,10 @@ class TrainingLog:
         """
         if not self._losses or self._norm is None:
             return
-        loss = float(fabric.all_reduce(torch.stack(self._losses).mean()))
+        names = list(self._losses[0])
+        table = torch.stack([torch.stack([step[name] for name in names]) for step in self._losses])
+        means = fabric.all_reduce(table.mean(dim=0))
+        loss = float(means.sum())
         if not math.isfinite(loss):
             raise RuntimeError(
                 f"the loss is {loss} at step {step}; resume with a lower learning_rate, or with "
@@ -96,6 +99,7 @@ class TrainingLog:
         self.write(
             step,
             loss=loss,
+            **{f"loss/{name}": float(mean) for name, mean in zip(names, means, strict=True)},
             norm=float(self._norm),
             rate=rate,
             ms_per_picture=1000 * self._seconds / (batch * len(self._losses)),

@@ -16,7 +16,7 @@ from fourier_depth_ros.core.estimator import resolve_device
 from fourier_depth_ros.core.losses import balance
 from fourier_depth_ros.core.network import DepthEstimationNetwork
 from fourier_depth_ros.tools.batches import Batch, SampleMaker, prefetch
-from fourier_depth_ros.tools.distillation import Student, TeacherFeatures
+from fourier_depth_ros.tools.distillation import Student, TeacherMaps
 from fourier_depth_ros.tools.starting import start_network
 from fourier_depth_ros.tools.training_config import StageConfig, TrainConfig
 from fourier_depth_ros.tools.training_data import TrainingData
@@ -106,7 +106,7 @@ def set_up(fabric: Fabric, config: TrainConfig, number: int, data: TrainingData)
     """Stage ``number`` of a run, from its start or from the state in its folder.
 
     Raises:
-        ValueError, OSError: as start_network, TeacherFeatures.open and load_state.
+        ValueError, OSError: as start_network, TeacherMaps.open and load_state.
     """
     stage = config.stages[number]
     torch.manual_seed(config.seed + number)  # of the initial weights; nothing else draws from it
@@ -171,7 +171,7 @@ def _sample_makers(
     network = config.network(stage)
     teacher = None
     if stage.teacher is not None:
-        teacher = TeacherFeatures.open(stage.teacher.features, data.train)
+        teacher = TeacherMaps.open(stage.teacher, data.train)
     ramp = config.augment.colour_ramp * stage.steps * config.batch
     # a seed of its own for each stage
     seed = config.seed * len(config.stages) + number

@@ -32,11 +32,14 @@ class ValidationReport:
     delta1: float
 
 
-def depth_loss(output: Tensor, batch: Batch, space: DepthSpace) -> Tensor:
-    """The DBE loss (Lee et al. 2018, sec. 3.2), or the Euclidean one of a head that emits depth."""
+def depth_loss(output: Tensor, depth: Tensor, space: DepthSpace) -> Tensor:
+    """The DBE loss (Lee et al. 2018, sec. 3.2), or the Euclidean one of a head that emits depth.
+
+    ``depth`` [canonical m], NaN where unknown, which adds nothing.
+    """
     if space.output_space == "balanced":
-        return depth_balanced_euclidean_loss(output, batch.truth, batch.valid, space)
-    return euclidean_loss(output, batch.truth, batch.valid)
+        return depth_balanced_euclidean_loss(output, depth, depth.isfinite(), space)
+    return euclidean_loss(output, depth, depth.isfinite())
 
 
 @torch.inference_mode()
@@ -78,12 +81,12 @@ def _errors(run: StageRun, batch: Batch) -> Tensor:
     output = _forward(run, batch)
     depth = to_depth(output, run.config.space)
     sums = torch.zeros(5, dtype=torch.float64, device=output.device)
-    for n in torch.nonzero(batch.valid.flatten(1).any(dim=1)).flatten().tolist():
-        one = Batch(batch.crops[n : n + 1], batch.truth[n : n + 1], None)
-        d, t = depth[n][batch.valid[n]], batch.truth[n][batch.valid[n]]
+    valid = batch.truth.isfinite()
+    for n in torch.nonzero(valid.flatten(1).any(dim=1)).flatten().tolist():
+        d, t = depth[n][valid[n]], batch.truth[n][valid[n]]
         within = torch.maximum(d / t, t / d) < 1.25
         values = (
-            depth_loss(output[n : n + 1], one, run.config.space),
+            depth_loss(output[n], batch.truth[n], run.config.space),
             ((d - t).abs() / t).mean(),
             (d - t).square().mean().sqrt(),
             within.float().mean(),

@@ -126,7 +126,7 @@ def test_features_are_warped_as_the_picture_is(pair, flip):
     rows, columns = 25, 50  # of 4 x 4 pixels
     y, x = np.mgrid[:rows, :columns] * 4 + 1.5
     view = View(zoom=1.6, row=0.4, column=0.7, angle=4.0, flip=flip)
-    warped = warp_features(np.stack((x, y)), view, (HEIGHT, WIDTH), 10)
+    warped = warp_features(np.stack((x, y)), view, (HEIGHT, WIDTH), (10, 10))
     seen = cut_view(pair, view).rgb.astype(np.float32)
     expected = cv2.resize(seen, (10, 10), interpolation=cv2.INTER_AREA)
     np.testing.assert_allclose(warped.permute(1, 2, 0), expected[..., :2], atol=1.0)

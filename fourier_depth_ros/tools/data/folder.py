@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.tools.data.sample import RgbdSample
 from fourier_depth_ros.tools.sources import open_source
 
@@ -22,15 +23,19 @@ class FolderDepth:
     (room, scene) is NAME up to its last underscore. What 'fourier-depth simulate' writes is such
     a folder, so simulated rooms need no class of their own.
 
+    With ``truth`` False these are photographs: depth/ is not looked at, depth is NaN all over, and
+    calibration may be missing, for which fx = width stands.
+
     Convention: a depth of ``depth_unit`` [m] is 1, and 0 is invalid (REP 118: millimetres).
 
     Raises:
         FileNotFoundError: no rgb/ or depth/ folder.
     """
 
-    def __init__(self, path: Path | str, depth_unit: float = 0.001) -> None:
+    def __init__(self, path: Path | str, depth_unit: float = 0.001, *, truth: bool = True) -> None:
         self.path = Path(path)
-        for part in ("rgb", "depth"):
+        self.truth = truth
+        for part in ("rgb", "depth") if truth else ("rgb",):
             if not (self.path / part).is_dir():
                 raise FileNotFoundError(
                     f"{self.path / part} does not exist; expected {self.path}/rgb/NAME.jpg with "
@@ -46,6 +51,12 @@ class FolderDepth:
     def __iter__(self) -> Iterator[RgbdSample]:
         self.skipped = 0
         for frame in self._source:
+            group = frame.name.rpartition("_")[0] or frame.name
+            if not self.truth:
+                unknown = np.full(frame.rgb.shape[:2], np.nan, np.float32)
+                camera = frame.intrinsics or _any_camera(frame.rgb)
+                yield RgbdSample(frame.name, group, frame.rgb, unknown, camera)
+                continue
             file = self.path / "depth" / f"{frame.name}.png"
             raw = cv2.imread(str(file), cv2.IMREAD_UNCHANGED) if file.is_file() else None
             if raw is None or raw.ndim != 2 or raw.shape != frame.rgb.shape[:2]:
@@ -54,7 +65,6 @@ class FolderDepth:
                 self._skip(file, f"no calibration: write {self.path}/rgb/camera_info.yaml")
             else:
                 depth = np.where(raw > 0, raw.astype(np.float32) * self.depth_unit, np.nan)
-                group = frame.name.rpartition("_")[0] or frame.name
                 yield RgbdSample(
                     frame.name, group, frame.rgb, depth.astype(np.float32), frame.intrinsics
                 )
@@ -63,3 +73,8 @@ class FolderDepth:
         if not self.skipped:
             logger.warning("%s skipped (%s); further ones are counted", file, reason)
         self.skipped += 1
+
+
+def _any_camera(rgb: np.ndarray) -> Intrinsics:
+    height, width = rgb.shape[:2]
+    return Intrinsics(width, width, (width - 1) / 2, (height - 1) / 2, width, height)

@@ -19,6 +19,7 @@ class RgbdOptions(Settings):
     """What a path does not tell; each kind of data looks at its own."""
 
     depth_unit: float = Field(0.001, gt=0, description="folder: metres that a depth of 1 means")
+    truth: bool = Field(True, description="folder: False: photographs in rgb/, without depth")
     split: Literal["train", "test", "all"] = Field("train", description="NYUv2: which part")
     splits: Path | None = Field(None, description="NYUv2: splits.mat; None: beside the data")
     topic: str | None = Field(None, description="bag: colour topic; None: the first")
@@ -46,7 +47,7 @@ def open_rgbd(path: Path | str, options: RgbdOptions | None = None) -> RgbdDatas
     if (path / "metadata.yaml").is_file() or path.suffix.lower() in BAG_SUFFIXES:
         return BagDepth(path, options.topic, options.depth_topic, options.tolerance)
     if (path / "rgb").is_dir() or (path / "depth").is_dir():
-        return FolderDepth(path, options.depth_unit)
+        return FolderDepth(path, options.depth_unit, truth=options.truth)
     raise ValueError(f"{path} is no RGB-D data; expected {_LAYOUTS}")
 
 

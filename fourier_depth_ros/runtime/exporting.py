@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
 from fourier_depth_ros.core.network import FoldedNetwork
@@ -18,9 +19,9 @@ TOLERANCE = 1e-3
 INPUT, OUTPUT = "crops", "maps"
 
 
-def export_network(network: FoldedNetwork) -> ExportedProgram:
-    """(n, 3, side, side) uint8 crops -> (n, rows, columns) float32 maps, for any n."""
-    return torch.export.export(network, (_example(network),), dynamic_shapes=(_DYNAMIC,))
+def export_features(network: FoldedNetwork) -> ExportedProgram:
+    """The network without its head: (n, 3, side, side) uint8 -> (n, features) float32, any n."""
+    return torch.export.export(_Features(network), (_example(network),), dynamic_shapes=(_DYNAMIC,))
 
 
 def export_onnx(network: FoldedNetwork, path: Path) -> None:
@@ -75,10 +76,19 @@ def check_onnx(network: FoldedNetwork, path: Path) -> float:
     return difference
 
 
+class _Features(nn.Module):
+    def __init__(self, network: FoldedNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, crops: Tensor) -> Tensor:
+        return self.network.features(crops)
+
+
 _DYNAMIC = {0: Dim("n", min=1, max=4096)}
 
 
-def _example(network: FoldedNetwork) -> torch.Tensor:
+def _example(network: FoldedNetwork) -> Tensor:
     side = network.config.input_size
     return torch.zeros(2, 3, side, side, dtype=torch.uint8)
 

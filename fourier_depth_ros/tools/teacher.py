@@ -96,7 +96,7 @@ def _save(path: Path, values: np.ndarray) -> None:
 class DepthHead(nn.Module):
     """Features to the depth map that the network is to learn, in the balanced space."""
 
-    def __init__(self, width: int = 128) -> None:
+    def __init__(self, width: int = 64) -> None:
         super().__init__()
         self.enter = nn.Conv2d(CHANNELS, width, 1)
         self.coarse = nn.Conv2d(width, width, 3, padding=1)
@@ -134,7 +134,7 @@ def train_head(
     optimizer = torch.optim.AdamW(head.parameters(), lr=1e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps)
     for _ in tqdm(range(steps), desc="depth head", unit="step", disable=None):
-        chosen = torch.randint(len(inputs), (32,))
+        chosen = torch.randint(len(inputs), (min(32, len(inputs)),))
         target = targets[chosen]
         output = head(inputs[chosen].float())
         loss = depth_balanced_euclidean_loss(output, target, torch.isfinite(target), space)

@@ -221,6 +221,7 @@ class DepthNode(LifecycleNode):
             ):
                 estimator.set_combination(settings.combination_settings)
         except ValueError as error:
+            self._mirror_soon()
             return SetParametersResult(successful=False, reason=str(error))
         self._accept(settings)
         return SetParametersResult(successful=True)
@@ -231,7 +232,10 @@ class DepthNode(LifecycleNode):
         self._settings = settings
         if self._outputs is not None:
             self._outputs.announce_ratios(settings.crop_ratios)
-        # Humble has no post-set callback: the shown values become canonical just after this one.
+        self._mirror_soon()
+
+    def _mirror_soon(self) -> None:
+        """Humble has no post-set callback: shown values become canonical just after this one."""
         if self.executor is not None:
             self.executor.create_task(self._mirror)
         else:
@@ -333,7 +337,11 @@ def main(args: Sequence[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM; the exit code."""
     use_shared_memory_profile()
     with stop_on_signals() as stop:
-        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        try:
+            rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        except RuntimeError as error:  # a params file or argument that rcl cannot read
+            print(f"depth_node: cannot start: {error}", file=sys.stderr)
+            return 1
         try:
             _run(stop)
         except ParameterError as error:

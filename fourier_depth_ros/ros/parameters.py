@@ -264,12 +264,13 @@ def _bound(metadata: list[Any], kinds: tuple[str, ...]) -> float | None:
 
 
 def mirror(node: Node, settings: NodeParameters) -> list[Parameter]:
-    """The ROS parameters whose shown value is not the settings' canonical one."""
+    """The ROS parameters whose shown value or type is not the settings' canonical one."""
     stale = []
     for name in NodeParameters.model_fields:
-        value = to_ros(getattr(settings, name))
-        shown = node.get_parameter(name).value
-        shown = list(shown) if hasattr(shown, "typecode") else shown
-        if type(shown) is not type(value) or shown != value:
-            stale.append(Parameter(name, value=value))
+        wanted = Parameter(name, value=to_ros(getattr(settings, name)))
+        shown = node.get_parameter(name).get_parameter_value()  # has a type: [1] is not [1.0]
+        # rclpy describes a parameter by the type of the last value tried, also of a refused one
+        described = node.describe_parameter(name).type
+        if shown != wanted.get_parameter_value() or described != wanted.type_.value:
+            stale.append(wanted)
     return stale

@@ -4,7 +4,7 @@ import array
 
 import pytest
 import rclpy
-from rcl_interfaces.msg import ParameterType
+from rcl_interfaces.msg import ParameterType, SetParametersResult
 from rclpy.parameter import Parameter
 
 from fourier_depth_ros.config import PAPER_RATIOS, NodeParameters, Preset
@@ -234,3 +234,27 @@ def test_the_mirror_shows_canonical_doubles(make_node):
     assert list(shown.value) == [1.0, 0.8]
     assert node.get_parameter("max_depth").value == 8.0
     assert parameters.mirror(node, settings) == []
+
+
+def test_integers_that_equal_the_ratios_are_shown_as_doubles_too(make_node):
+    node = make_node()
+    parameters.declare(node)
+    node.set_parameters([Parameter("crop_ratios", value=[1])])
+    node.set_parameters(parameters.mirror(node, change(crop_ratios=[1])))
+    shown = node.get_parameter("crop_ratios").get_parameter_value()
+    assert shown.type == ParameterType.PARAMETER_DOUBLE_ARRAY
+
+
+def test_a_refused_value_leaves_no_type_in_the_description(make_node):
+    node = make_node()
+    settings = parameters.declare(node)
+
+    def refuse(_):
+        return SetParametersResult(successful=False)
+
+    node.add_on_set_parameters_callback(refuse)
+    node.set_parameters([Parameter("max_depth", value="deep")])
+    node.remove_on_set_parameters_callback(refuse)
+    assert node.describe_parameter("max_depth").type == ParameterType.PARAMETER_STRING  # rclpy's
+    node.set_parameters(parameters.mirror(node, settings))
+    assert node.describe_parameter("max_depth").type == ParameterType.PARAMETER_DOUBLE

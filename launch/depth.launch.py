@@ -40,11 +40,20 @@ ARGUMENTS = (
         "folder of pictures, video or bag to publish as the camera; 'demo': the photographs "
         "of `fourier-depth demo`; empty: your own driver publishes",
     ),
-    ("rviz", "false", "true: show image, depth and points in RViz"),
-    ("use_sim_time", "false", "true: follow /clock, as when a bag plays with --clock"),
-    ("respawn", "false", "true: start the depth node again 2 s after it died"),
-    ("log_level", "info", "debug, info, warn, error or fatal"),
+    ("rviz", "false", "show image, depth and points in RViz"),
+    ("use_sim_time", "false", "follow /clock, as when a bag plays with --clock"),
+    ("respawn", "false", "start the depth node again 2 s after it died"),
+    ("log_level", "info", "the least that the nodes log"),
 )
+
+#: Checked before anything starts: launch leaves running what it started before it fails.
+BOOLEANS = ("true", "false", "True", "False", "1", "0")
+CHOICES = {
+    "rviz": BOOLEANS,
+    "use_sim_time": BOOLEANS,
+    "respawn": BOOLEANS,
+    "log_level": ("debug", "info", "warn", "error", "fatal"),
+}
 
 #: Arguments that override a parameter of the same name, where given.
 OVERRIDES = ("checkpoint", "device", "preset")
@@ -52,7 +61,9 @@ OVERRIDES = ("checkpoint", "device", "preset")
 
 def generate_launch_description() -> LaunchDescription:
     declared = [
-        DeclareLaunchArgument(name, default_value=default, description=description)
+        DeclareLaunchArgument(
+            name, default_value=default, description=description, choices=CHOICES.get(name)
+        )
         for name, default, description in ARGUMENTS
     ]
     return LaunchDescription([*declared, OpaqueFunction(function=start)])
@@ -81,7 +92,15 @@ def start(context: LaunchContext) -> list[GroupAction]:
         if given[name]
     }
 
-    nodes = [
+    nodes = [  # RViz first: where it is not installed, nothing else has been started
+        Node(
+            package="rviz2",
+            executable="rviz2",
+            arguments=["-d", str(SHARE / "config" / "depth.rviz")],
+            parameters=[clock],
+            condition=IfCondition(LaunchConfiguration("rviz")),
+            **common,
+        ),
         Node(
             package=PACKAGE,
             executable="depth_node",
@@ -90,14 +109,6 @@ def start(context: LaunchContext) -> list[GroupAction]:
             respawn=LaunchConfiguration("respawn"),
             respawn_delay=2.0,
             ros_arguments=logging,
-            **common,
-        ),
-        Node(
-            package="rviz2",
-            executable="rviz2",
-            arguments=["-d", str(SHARE / "config" / "depth.rviz")],
-            parameters=[clock],
-            condition=IfCondition(LaunchConfiguration("rviz")),
             **common,
         ),
     ]

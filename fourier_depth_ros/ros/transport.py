@@ -18,18 +18,21 @@ _VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 _KILTED_RCLPY = 9
 
 
-def use_shared_memory_profile() -> str | None:
-    """Point Fast DDS to config/fastdds_shm.xml; call it before rclpy.init().
+def shared_memory_environment() -> dict[str, str]:
+    """The variable that points a process's Fast DDS to config/fastdds_shm.xml.
 
-    Returns the profile's path, or None where the user has set a profile of their own, which stays.
-    Other middlewares ignore the variables.
+    Empty where the user has set a profile of their own, which stays. Other middlewares ignore it.
     """
     if any(os.environ.get(variable) for variable in _VARIABLES):
-        return None
+        return {}
     profile = str(share_directory() / "config" / "fastdds_shm.xml")
     kilted = int(metadata.version("rclpy").split(".")[0]) >= _KILTED_RCLPY
-    os.environ[_VARIABLES[kilted]] = profile
-    return profile
+    return {_VARIABLES[kilted]: profile}
+
+
+def use_shared_memory_profile() -> None:
+    """Take that variable for this process; call it before rclpy.init()."""
+    os.environ.update(shared_memory_environment())
 
 
 def input_qos() -> QoSProfile:

@@ -5,7 +5,6 @@
 Needs ros2 bag; `depth.launch.py camera:=~/kitchen` plays one without it, on the wall's clock.
 """
 
-import os
 from pathlib import Path
 
 from ament_index_python.packages import get_package_share_directory
@@ -19,12 +18,11 @@ from launch.actions import (
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 
+from fourier_depth_ros.ros.transport import shared_memory_environment
+
 SHARE = Path(get_package_share_directory("fourier_depth_ros"))
 # Best-effort images get lost between processes unless their publisher has a large segment.
-OLD = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
-SHARED_MEMORY = {
-    f"{'FASTRTPS' if OLD else 'FASTDDS'}_DEFAULT_PROFILES_FILE": f"{SHARE}/config/fastdds_shm.xml"
-}
+SHARED_MEMORY = shared_memory_environment()
 
 
 def generate_launch_description() -> LaunchDescription:

@@ -7,10 +7,9 @@ Depth is on camera/depth/image. Arguments of depth.launch.py (preset, device, rv
 Needs ros-DISTRO-usb-cam, and ros-DISTRO-image-proc to rectify.
 """
 
-import os
 from pathlib import Path
 
-from ament_index_python.packages import get_package_share_directory
+from ament_index_python.packages import get_package_prefix, get_package_share_directory
 from launch import LaunchContext, LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -18,12 +17,11 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+from fourier_depth_ros.ros.transport import shared_memory_environment
+
 SHARE = Path(get_package_share_directory("fourier_depth_ros"))
 # Best-effort images get lost between processes unless their publisher has a large segment.
-OLD = os.environ.get("ROS_DISTRO") in ("humble", "iron", "jazzy")
-SHARED_MEMORY = {
-    f"{'FASTRTPS' if OLD else 'FASTDDS'}_DEFAULT_PROFILES_FILE": f"{SHARE}/config/fastdds_shm.xml"
-}
+SHARED_MEMORY = shared_memory_environment()
 #: Each argument's name, default and description.
 ARGUMENTS = (
     ("namespace", "camera", "namespace of the camera and of its depth"),
@@ -52,6 +50,7 @@ def start(context: LaunchContext) -> list:
     if given["calibration"]:
         if not calibration.is_file():
             raise FileNotFoundError(f"calibration: {calibration} does not exist")
+        get_package_prefix("image_proc")  # missing: said before the camera is started
         parameters["camera_info_url"] = f"file://{calibration.resolve()}"
     common = {
         "namespace": given["namespace"],

@@ -122,7 +122,7 @@ def test_home_is_expanded_where_the_shell_does_not(launch, monkeypatch, tmp_path
 
 
 def test_rviz_opens_the_installed_view_in_the_node_s_namespace(launch, share):
-    depth, rviz = launch(rviz="true", image="/front/image", namespace="/robot1")
+    rviz, depth = launch(rviz="true", image="/front/image", namespace="/robot1")
     assert (rviz.package, rviz.executable) == ("rviz2", "rviz2")
     assert rviz.arguments == ["-d", str(share / "config" / "depth.rviz")]
     assert Path(rviz.arguments[1]).is_file()
@@ -134,6 +134,18 @@ def test_respawn_and_log_level(launch):
     (depth,) = launch(respawn="true", log_level="debug")
     assert depth.respawn is True
     assert depth.ros_arguments == ["--log-level", "debug"]
+
+
+@pytest.mark.parametrize("name", ["rviz", "use_sim_time", "respawn", "log_level"])
+def test_a_word_that_means_nothing_stops_the_launch_before_anything_starts(launch, name):
+    with pytest.raises(RuntimeError, match=rf"{name}: 'perhaps' is none of"):
+        launch(**{name: "perhaps"})
+
+
+def test_booleans_are_taken_as_other_launch_files_write_them(launch):
+    (depth,) = launch(use_sim_time="True", respawn="False", rviz="0")
+    assert depth.parameters == {"use_sim_time": True}
+    assert depth.respawn is False
 
 
 def test_a_missing_parameter_file_stops_the_launch(launch):

@@ -24,7 +24,10 @@ def teach(*, data: list[Path], model: Path, out: Path, depth: bool = False) -> N
     from fourier_depth_ros.tools.data.opening import RgbdOptions, open_rgbd
     from fourier_depth_ros.tools.teacher import train_head, write_depth_maps, write_features
 
-    sets = [open_rgbd(path, RgbdOptions()) for path in data]
+    # a folder of pictures without depth/ holds photographs
+    with_depth = [(path / "depth").is_dir() or not (path / "rgb").is_dir() for path in data]
+    options = [RgbdOptions(truth=truth) for truth in with_depth]
+    sets = [open_rgbd(path, one) for path, one in zip(data, options, strict=True)]
     features = out / "features"
     written = sum(write_features(one, model, features) for one in sets)
     print(f"{features}: {written} new of {sum(map(len, sets))} pictures")

@@ -98,7 +98,7 @@ def test_the_head_learns_depth_that_the_features_tell(tmp_path):
         level = math.log(depth)
         np.save(features / f"{name}.npy", np.full((CHANNELS, PATCHES, PATCHES), level, np.float16))
     data = Pictures([sample(name, depth) for name, depth in metres.items()])
-    head = train_head(data, features, SPACE, steps=150)
+    head = train_head(data, features, SPACE, steps=250)
     assert write_depth_maps(head, features, tmp_path / "depth", SPACE) == 8
     for name, depth in metres.items():
         expected = depth * 0.81 * CAMERA.width / CAMERA.fx

@@ -10,10 +10,12 @@ import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.time import Time
 
-from fourier_depth_ros.ros.monitor import Snapshot
+from fourier_depth_ros.ros.monitor import WINDOW, Snapshot
 
 #: No image for longer than this is worth a warning [s].
 QUIET = 2.0
+#: Depth with a larger share of NaN is of no use.
+ALL_INVALID = 0.9999
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,8 @@ class NodeState:
     """What the status tells besides the monitor's figures.
 
     not_ready: why there is no network running ('' if it does). camera: why there are no intrinsics.
-    std: why there is no standard deviation though somebody listens. incompatible_qos: the topic and
-    policy of a publisher that cannot be heard. facts: name -> text, shown as they are.
+    std: why there is no standard deviation though somebody listens. unheard: the topic and policy
+    of a publisher whose messages cannot arrive. facts: name -> text, shown as they are.
     """
 
     image_topic: str
@@ -30,7 +32,7 @@ class NodeState:
     not_ready: str = ""
     camera: str = ""
     std: str = ""
-    incompatible_qos: str = ""
+    unheard: str = ""
     facts: dict[str, str] | None = None
 
 
@@ -39,8 +41,8 @@ def judge(snapshot: Snapshot, state: NodeState) -> tuple[bytes, str]:
     error, warn, ok = DiagnosticStatus.ERROR, DiagnosticStatus.WARN, DiagnosticStatus.OK
     if state.not_ready:
         return error, state.not_ready
-    if state.incompatible_qos:
-        return error, state.incompatible_qos
+    if state.unheard:
+        return error, state.unheard
     quiet = snapshot.seconds_since_image
     if quiet is None or quiet > QUIET:
         ever = "no image yet" if quiet is None else f"no image for {quiet:.0f} s"
@@ -51,6 +53,15 @@ def judge(snapshot: Snapshot, state: NodeState) -> tuple[bytes, str]:
         return ok, "nobody subscribes to an output: the network rests"
     if state.camera or state.std:
         return warn, state.camera or state.std
+    if snapshot.invalid_share is None:
+        return warn, (
+            f"no depth in the last {WINDOW:.0f} s: a frame is being computed; if this stays, "
+            f"choose a faster preset"
+        )
+    if snapshot.invalid_share > ALL_INVALID:
+        return warn, (
+            "all depth is invalid: min_depth, max_depth or max_relative_std let none of it pass"
+        )
     return ok, f"depth at {snapshot.published_hz:.1f} Hz"
 
 

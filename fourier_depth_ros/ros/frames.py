@@ -6,7 +6,6 @@ import numpy as np
 import torch
 from rclpy.clock import Clock
 from rclpy.impl.rcutils_logger import RcutilsLogger
-from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage, Image
 
 from fourier_depth_ros.config import NodeParameters
@@ -21,6 +20,8 @@ from fourier_depth_ros.ros.parameters import NOT_CALIBRATED
 
 #: Seconds between two log lines of the same kind.
 THROTTLE = 5.0
+#: Characters of a log line that quotes what came in: a name in a message may be megabytes long.
+LINE = 1000
 
 
 class FrameProcessor:
@@ -69,16 +70,18 @@ class FrameProcessor:
         outputs.publish(DepthFrame(msg.header, rgb, depth, std, intrinsics, info), settings)
         stages.mark("publish")
         self._explain_std(std_wanted and std is None)
-        age = (self._clock.now() - Time.from_msg(msg.header.stamp)).nanoseconds * 1e-9
+        # not rclpy's Time: it raises at stamps before 1970, and a stamp is only passed on here
+        stamp = msg.header.stamp.sec + msg.header.stamp.nanosec * 1e-9
+        age = self._clock.now().nanoseconds * 1e-9 - stamp
         self._monitor.published(age, stages.seconds, 1 - float(np.isfinite(depth).mean()))
 
     def failed(self, error: Exception) -> None:
         """Report an exception of process: one throttled line; the next frame is tried."""
         if isinstance(error, ImageError):
-            reason = f"image dropped: {error}"
+            reason = brief(f"image dropped: {error}")
             self._logger.error(reason, throttle_duration_sec=THROTTLE)
         else:
-            reason = f"frame dropped: {type(error).__name__}: {error}"
+            reason = brief(f"frame dropped: {type(error).__name__}: {error}")
             self._logger.error(reason, throttle_duration_sec=THROTTLE)
         self._monitor.failed(reason)
 
@@ -102,7 +105,7 @@ class FrameProcessor:
             if outputs.points_wanted(settings):
                 costs.append("depth/points waits")
             if costs:
-                self.camera_trouble = f"{error}; until then {' and '.join(costs)}"
+                self.camera_trouble = brief(f"{error}; until then {' and '.join(costs)}")
                 self._logger.warning(self.camera_trouble, throttle_duration_sec=THROTTLE)
             return None
 
@@ -125,3 +128,8 @@ def finish(
         return limited.cpu().numpy(), None  # waits for the device: the stage's time is honest
     std = (std * settings.depth_scale).where(limited.isfinite(), torch.nan)
     return limited.cpu().numpy(), std.cpu().numpy()
+
+
+def brief(text: str) -> str:
+    """``text`` without its middle if it is longer than a log line should be."""
+    return text if len(text) <= LINE else f"{text[: LINE // 2]} ... {text[-LINE // 2 :]}"

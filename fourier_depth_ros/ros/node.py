@@ -33,7 +33,7 @@ from fourier_depth_ros.resources import find_checkpoint
 from fourier_depth_ros.ros import parameters
 from fourier_depth_ros.ros.camera import Camera
 from fourier_depth_ros.ros.diagnostics import NodeState, diagnostics_msg
-from fourier_depth_ros.ros.frames import THROTTLE, FrameProcessor
+from fourier_depth_ros.ros.frames import THROTTLE, FrameProcessor, brief
 from fourier_depth_ros.ros.monitor import Monitor
 from fourier_depth_ros.ros.outputs import DepthOutputs
 from fourier_depth_ros.ros.parameters import ParameterError
@@ -68,7 +68,7 @@ class DepthNode(LifecycleNode):
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         self._diagnostics_timer: Timer | None = None
         self._not_ready = "not configured: ros2 lifecycle set NODE configure, then activate"
-        self._incompatible_qos = ""
+        self._unheard: dict[str, str] = {}  # topic -> why nothing of it arrives
         self._facts: dict[str, str] = {}
         self._settings = parameters.declare(self)
         self._set_diagnostics_period(self._settings.diagnostics_period)
@@ -88,22 +88,28 @@ class DepthNode(LifecycleNode):
         """Load the checkpoint and solve; FAILURE with a reason, and a retry works."""
         try:
             estimator, settings = self._load(self._settings)
-        except (ValueError, OSError, RuntimeError) as error:  # RuntimeError: out of GPU memory
-            self._not_ready = f"cannot configure: {error}"
-            self.get_logger().error(self._not_ready)
-            return TransitionCallbackReturn.FAILURE
+            self._outputs = DepthOutputs(self)
+        except Exception as error:  # a file from a stranger, GPU memory, a QoS override: anything
+            return self._refuse("configure", error)
         self._estimator = estimator
-        self._outputs = DepthOutputs(self)
         self._not_ready = "configured, but not active: ros2 lifecycle set NODE activate"
         self._accept(settings)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Start the worker and subscribe."""
+        """Start the worker and subscribe; FAILURE with a reason if a QoS override is wrong."""
+        try:
+            self._subscribe()
+        except Exception as error:
+            return self._refuse("activate", error)
         self._worker = LatestWorker(
             self._process, self._frames.failed, self._monitor.dropped, "depth_worker"
         )
-        self._not_ready = self._incompatible_qos = ""
+        self._not_ready = ""
+        return super().on_activate(state)
+
+    def _subscribe(self) -> None:
+        self._unheard.clear()
         compressed = self._settings.image_transport == "compressed"
         inputs = (
             (CameraInfo, "camera_info", self._on_camera_info),
@@ -111,8 +117,8 @@ class DepthNode(LifecycleNode):
             if compressed
             else (Image, "image", self._on_image),
         )
-        self._subscriptions_of_camera = [
-            self.create_subscription(
+        for kind, topic, callback in inputs:
+            subscription = self.create_subscription(
                 kind,
                 topic,
                 callback,
@@ -122,9 +128,14 @@ class DepthNode(LifecycleNode):
                     incompatible_qos=partial(self._on_incompatible_qos, topic)
                 ),
             )
-            for kind, topic, callback in inputs
-        ]
-        return super().on_activate(state)
+            self._subscriptions_of_camera.append(subscription)
+
+    def _refuse(self, transition: str, error: Exception) -> TransitionCallbackReturn:
+        """FAILURE of a transition: one line, which /diagnostics keeps; a retry starts anew."""
+        self._stop()
+        self._not_ready = brief(f"cannot {transition}: {error}")
+        self.get_logger().error(self._not_ready)
+        return TransitionCallbackReturn.FAILURE
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and let the frame under way finish."""
@@ -196,8 +207,8 @@ class DepthNode(LifecycleNode):
             return response
         try:
             estimator, settings = self._load(self._settings)
-        except (ValueError, OSError, RuntimeError) as error:
-            response.message = str(error)
+        except Exception as error:
+            response.message = brief(str(error))
             return response
         self._estimator = estimator
         self._accept(settings)
@@ -220,9 +231,9 @@ class DepthNode(LifecycleNode):
                 and settings.combination_settings != self._settings.combination_settings
             ):
                 estimator.set_combination(settings.combination_settings)
-        except ValueError as error:
+        except (ValueError, RuntimeError) as error:  # RuntimeError: no solution, or no memory
             self._mirror_soon()
-            return SetParametersResult(successful=False, reason=str(error))
+            return SetParametersResult(successful=False, reason=brief(str(error)))
         self._accept(settings)
         return SetParametersResult(successful=True)
 
@@ -253,14 +264,15 @@ class DepthNode(LifecycleNode):
     # ---- frames --------------------------------------------------------------------------------
 
     def _on_incompatible_qos(self, topic: str, event: QoSRequestedIncompatibleQoSInfo) -> None:
-        self._incompatible_qos = (
+        self._unheard[topic] = (
             f"a publisher of {self.resolve_topic_name(topic)} offers less than was asked for "
             f"({qos_policy_name_from_kind(event.last_policy_kind)}): nothing of it arrives; "
             f"take back the QoS override of this node"
         )
-        self.get_logger().error(self._incompatible_qos, throttle_duration_sec=THROTTLE)
+        self.get_logger().error(self._unheard[topic], throttle_duration_sec=THROTTLE)
 
     def _on_camera_info(self, info: CameraInfo) -> None:
+        self._unheard.pop("camera_info", None)
         self._camera.update(info)
         if self._camera.distorted:
             self.get_logger().warning(
@@ -271,6 +283,7 @@ class DepthNode(LifecycleNode):
 
     def _on_image(self, msg: Image | CompressedImage) -> None:
         self._monitor.received()
+        self._unheard.pop("image", None)
         outputs, worker = self._outputs, self._worker
         if outputs is not None and worker is not None and outputs.wanted(self._settings):
             worker.put(msg)
@@ -300,7 +313,7 @@ class DepthNode(LifecycleNode):
             not_ready=self._not_ready,
             camera=self._frames.camera_trouble,
             std=self._frames.std_trouble,
-            incompatible_qos=self._incompatible_qos,
+            unheard=next(iter(self._unheard.values()), ""),
             facts={
                 "crop ratios": " ".join(f"{ratio:g}" for ratio in settings.crop_ratios),
                 "preset": settings.preset,
@@ -359,8 +372,12 @@ def _run(stop: Stop) -> None:
     try:
         if node.autostart and node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             node.trigger_activate()
-        while not stop.came:
-            executor.spin_once(timeout_sec=STOP_SECONDS)
+        while not stop.came and rclpy.ok():
+            try:
+                executor.spin_once(timeout_sec=STOP_SECONDS)
+            except Exception as error:  # rclpy's own services raise at requests that make no sense
+                reason = brief(f"request ignored: {type(error).__name__}: {error}")
+                node.get_logger().error(reason, throttle_duration_sec=THROTTLE)
     finally:
         node.close()
         executor.shutdown()

@@ -82,8 +82,8 @@ def resolve(
             a standard deviation that the checkpoint does not have.
     """
     _check_gate(settings, presets)
-    name = settings.preset if settings.preset in presets else automatic
-    preset = presets[name]
+    name = settings.preset if settings.preset not in ("", "auto") else automatic
+    preset = _preset(name, presets)
     if not settings.crop_ratios:
         # use_flips: true is a wish; false is the default and follows the preset
         flips = settings.use_flips or preset.use_flips
@@ -92,7 +92,7 @@ def resolve(
             update={"preset": kept, "crop_ratios": preset.crop_ratios, "use_flips": flips}
         )
     matches = _matches(settings, preset)
-    if settings.preset in presets and not matches:
+    if name == settings.preset and not matches:
         raise ParameterError(_contradiction(settings.preset, preset))
     return settings.model_copy(update={"preset": settings.preset if matches else ""})
 
@@ -124,12 +124,12 @@ def change(
     if wanted.get("preset") == "auto":
         raise ParameterError(f"preset: 'auto' is for the start; choose one of {', '.join(PRESETS)}")
     if wanted.get("preset"):
-        preset = presets[new.preset]
+        preset = _preset(new.preset, presets)
         implied = {"crop_ratios": preset.crop_ratios, "use_flips": preset.use_flips}
         if any(wanted.get(name, value) != value for name, value in implied.items()):
             raise ParameterError(_contradiction(new.preset, preset))
         return new.model_copy(update=implied)
-    if new.preset and not _matches(new, presets[new.preset]):
+    if new.preset and not _matches(new, _preset(new.preset, presets)):
         return new.model_copy(update={"preset": ""})
     return new
 
@@ -150,6 +150,13 @@ def _check_gate(settings: NodeParameters, presets: Mapping[str, Preset]) -> None
             f"max_relative_std: {settings.max_relative_std:g} cannot be kept, {NOT_CALIBRATED}, or "
             f"set 0"
         )
+
+
+def _preset(name: str, presets: Mapping[str, Preset]) -> Preset:
+    if name not in presets:
+        known = ", ".join(presets)
+        raise ParameterError(f"preset: '{name}' is not in this checkpoint, which has {known}")
+    return presets[name]
 
 
 def is_live(name: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import signal
 import subprocess
@@ -61,6 +62,7 @@ class Graph:
         self._executor.add_node(self.node)
         self._stamps = itertools.count(1)
         self._publishers: dict[str, Any] = {}
+        self._info: Any = None
         self._clients: dict[str, Any] = {}
         self._listening: dict[int, Any] = {}
 
@@ -99,6 +101,8 @@ class Graph:
     def publish(self, kind: type, topic: str, msg: Any) -> None:
         if topic not in self._publishers:
             self._publishers[topic] = self.node.create_publisher(kind, topic, 1)
+            self.spin(lambda: self._publishers[topic].get_subscription_count() > 0)
+            self.rest(0.3)  # the other side may not know of us yet, and best effort is lost then
         publisher = self._publishers[topic]
         self.spin(lambda: publisher.get_subscription_count() > 0)
         publisher.publish(msg)
@@ -106,20 +110,32 @@ class Graph:
     def send(
         self, picture: np.ndarray | None = None, header: Header | None = None, topic: str = "image"
     ) -> Header:
-        """Publish a grey 160x120 picture, or the one given."""
+        """Publish a grey 160x120 picture, or the one given, and the camera_info given last."""
         header = header or self.header()
+        if self._info is not None and topic == "image":
+            self.publish(CameraInfo, "camera_info", self._info)
         picture = np.full((120, 160, 3), 90, np.uint8) if picture is None else picture
         self.publish(Image, topic, image_to_msg(picture, header))
         return header
 
-    def send_info(self, intrinsics: Intrinsics = CAMERA, topic: str = "camera_info") -> None:
-        self.publish(CameraInfo, topic, intrinsics_to_msg(intrinsics, self.header()))
+    def send_info(self, info: Intrinsics | CameraInfo = CAMERA) -> None:
+        """Publish a camera_info, and once more before each picture: best effort may lose one."""
+        if isinstance(info, Intrinsics):
+            info = intrinsics_to_msg(info, self.header())
+        self._info = info
+        self.publish(CameraInfo, "camera_info", info)
 
-    def answer(self, outputs: list, topic: str = "image", **kwargs: Any) -> Any:
+    def answer(
+        self,
+        outputs: list,
+        topic: str = "image",
+        send: Callable[[], Header] | None = None,
+        **kwargs: Any,
+    ) -> Any:
         """Send a picture until an output with its header comes back (best effort may lose one)."""
         for _ in range(20):
-            header = self.send(topic=topic, **kwargs)
-            deadline = time.monotonic() + 3
+            header = send() if send else self.send(topic=topic, **kwargs)
+            deadline = time.monotonic() + 5
 
             def matching(header: Header = header) -> list:
                 return [msg for msg in outputs if msg.header == header]
@@ -129,26 +145,33 @@ class Graph:
                 return found[-1]
         raise AssertionError("no output for any of 20 pictures")
 
-    def call(self, kind: type, name: str, request: Any) -> Any:
+    def call(self, kind: type, name: str, request: Any, seconds: float = PATIENCE) -> Any:
         if name not in self._clients:
             self._clients[name] = self.node.create_client(kind, name)
         client = self._clients[name]
         self.spin(client.service_is_ready)
         future = client.call_async(request)
-        self.spin(future.done)
+        self.spin(future.done, seconds)
         return future.result()
+
+    def call_again(self, kind: type, name: str, request: Any) -> Any:
+        """As `call`, for what may be done twice: a busy server loses a new client's first call."""
+        for _ in range(4):
+            with contextlib.suppress(AssertionError):
+                return self.call(kind, name, request, PATIENCE / 4)
+        raise AssertionError(f"{name} does not answer")
 
     def set(self, node: str = "depth", **values: Any) -> Any:
         """Set parameters atomically; the result with its reason."""
         parameters = [Parameter(n, value=v).to_parameter_msg() for n, v in values.items()]
         request = SetParametersAtomically.Request(parameters=parameters)
-        return self.call(
+        return self.call_again(
             SetParametersAtomically, f"{node}/set_parameters_atomically", request
         ).result
 
     def get(self, *names: str, node: str = "depth") -> list:
         request = GetParameters.Request(names=list(names))
-        values = self.call(GetParameters, f"{node}/get_parameters", request).values
+        values = self.call_again(GetParameters, f"{node}/get_parameters", request).values
         plain = [parameter_value_to_python(value) for value in values]
         return [list(v) if hasattr(v, "typecode") else v for v in plain]
 

@@ -20,6 +20,7 @@ def snapshot(**changes):
         "dropped": 3,
         "failed": 0,
         "seconds_since_image": 0.03,
+        "invalid_share": 0.2,
     }
     return Snapshot(**{**defaults, **changes})
 
@@ -37,7 +38,11 @@ def state(**changes):
         ({"trouble": "image dropped: x"}, {"camera": "y"}, ERROR, "image dropped: x"),
         ({"seconds_since_image": 2.5}, {}, WARN, "no image for 2 s on /camera/image"),
         ({"seconds_since_image": None}, {}, WARN, "no image yet on /camera/image"),
-        ({"seconds_since_image": None}, {"incompatible_qos": "q"}, ERROR, "q"),
+        ({"seconds_since_image": None}, {"unheard": "q"}, ERROR, "q"),
+        ({}, {"std": "depth/std waits"}, WARN, "depth/std waits"),
+        ({}, {"std": "depth/std waits", "listened": False}, OK, "the network rests"),
+        ({"invalid_share": None}, {}, WARN, "no depth in the last 10 s"),
+        ({"invalid_share": 1.0}, {}, WARN, "all depth is invalid"),
         ({}, {"not_ready": "cannot configure: z"}, ERROR, "cannot configure: z"),
     ],
 )

@@ -41,6 +41,7 @@ ARGUMENTS = (
         "of `fourier-depth demo`; empty: your own driver publishes",
     ),
     ("rviz", "false", "show image, depth and points in RViz"),
+    ("frame", "camera_optical_frame", "the image's frame_id, which RViz takes as its Fixed Frame"),
     ("use_sim_time", "false", "follow /clock, as when a bag plays with --clock"),
     ("respawn", "false", "start the depth node again 2 s after it died"),
     ("log_level", "info", "the least that the nodes log"),
@@ -96,7 +97,7 @@ def start(context: LaunchContext) -> list[GroupAction]:
         Node(
             package="rviz2",
             executable="rviz2",
-            arguments=["-d", str(SHARE / "config" / "depth.rviz")],
+            arguments=["-d", str(SHARE / "config" / "depth.rviz"), "-f", given["frame"]],
             parameters=[clock],
             condition=IfCondition(LaunchConfiguration("rviz")),
             **common,

@@ -57,6 +57,7 @@ def generate_launch_description() -> LaunchDescription:
                         launch_arguments={
                             "namespace": "camera/mono",
                             "image": "/camera/camera/color/image_raw",
+                            "frame": "camera_color_optical_frame",
                         }.items(),
                     )
                 ]

@@ -16,6 +16,7 @@ ARGUMENTS = {
     "preset": "",
     "camera": "",
     "rviz": "false",
+    "frame": "camera_optical_frame",
     "use_sim_time": "false",
     "respawn": "false",
     "log_level": "info",
@@ -122,9 +123,9 @@ def test_home_is_expanded_where_the_shell_does_not(launch, monkeypatch, tmp_path
 
 
 def test_rviz_opens_the_installed_view_in_the_node_s_namespace(launch, share):
-    rviz, depth = launch(rviz="true", image="/front/image", namespace="/robot1")
+    rviz, depth = launch(rviz="true", frame="front", image="/front/image", namespace="/robot1")
     assert (rviz.package, rviz.executable) == ("rviz2", "rviz2")
-    assert rviz.arguments == ["-d", str(share / "config" / "depth.rviz")]
+    assert rviz.arguments == ["-d", str(share / "config" / "depth.rviz"), "-f", "front"]
     assert Path(rviz.arguments[1]).is_file()
     assert rviz.remappings == depth.remappings
     assert rviz.namespace == depth.namespace == "/robot1"

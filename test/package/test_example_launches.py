@@ -113,8 +113,10 @@ def test_a_realsense_gives_colour_only(launch, share):
     assert resolved(depth, "depth/image") == "/camera/mono/depth/image"
     assert depth.ros_arguments == ["--log-level", "info"]
     assert set(camera.environment) & set(PROFILES)
-    camera, _ = launch("realsense.launch.py", enable_depth="true")
+    camera, rviz, _ = launch("realsense.launch.py", enable_depth="true", rviz="true")
     assert camera.parameters["enable_depth"] == "true"
+    # CAMERANAME_color_optical_frame, and in no frame of another name are there points to see
+    assert rviz.arguments[-2:] == ["-f", f"{camera.name}_color_optical_frame"]
 
 
 def test_a_bag_brings_its_clock(launch, tmp_path):

@@ -31,6 +31,22 @@ def test_manifest_declares_each_dependency_once(manifest):
     )
 
 
+def test_keys_that_are_not_ros_packages_are_rosdep_s(manifest):
+    """As in rosdistro's rosdep/python.yaml of August 2026, with a rule for Ubuntu and Debian each.
+
+    pydantic is no key on purpose: apt's is version 1 up to Noble. The README's pip brings it.
+    """
+    python = {e.text for e in manifest if e.tag.endswith("depend") and e.text.startswith("python")}
+    assert python == {
+        "python3-numpy",
+        "python3-opencv",
+        "python3-pytest",
+        "python3-pytorch-pip",  # torch and torchvision
+        "python3-tqdm",
+        "python3-yaml",
+    }
+
+
 def test_ros_comes_from_the_robot_and_never_from_pip(declared):
     required = [*declared["install_requires"], *chain(*declared["extras_require"].values())]
     assert not [each for each in required if each.startswith(("ros-", "rclpy", "cv-bridge"))]

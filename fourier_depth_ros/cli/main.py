@@ -11,6 +11,7 @@ import tyro
 
 from fourier_depth_ros.cli.camera import camera
 from fourier_depth_ros.cli.demo import demo
+from fourier_depth_ros.cli.export import export
 from fourier_depth_ros.cli.fit import fit
 from fourier_depth_ros.cli.grow import grow
 from fourier_depth_ros.cli.predict import predict
@@ -25,6 +26,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "train": train,
     "grow": grow,
     "simulate": simulate,
+    "export": export,
     "demo": demo,
 }
 

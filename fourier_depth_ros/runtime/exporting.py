@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,9 @@ def export_features(network: FoldedNetwork) -> ExportedProgram:
     return torch.export.export(_Features(network), (_example(network),), dynamic_shapes=(_DYNAMIC,))
 
 
-def export_onnx(network: FoldedNetwork, path: Path) -> None:
+def export_onnx(
+    network: FoldedNetwork, path: Path, metadata: Mapping[str, str] = MappingProxyType({})
+) -> None:
     """Write the network as ONNX, with the input `crops` and the output `maps` of any batch.
 
     Raises:
@@ -46,6 +49,7 @@ def export_onnx(network: FoldedNetwork, path: Path) -> None:
             verbose=False,
         )
         assert program is not None
+        program.model.metadata_props.update(metadata)
         program.save(path, external_data=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 
@@ -20,7 +21,7 @@ def train(*, config: Path, resume: bool = False, minutes: float | None = None) -
     from fourier_depth_ros.tools.training_config import load_train_config
 
     for result in run(load_train_config(config), resume, minutes):
-        print(
-            f"{result.name}: step {result.step} of {result.steps}, AbsRel {result.best:.4f} on "
-            f"held-out pictures, {result.checkpoint}"
-        )
+        best = f"AbsRel {result.best:.4f} on held-out pictures, {result.checkpoint}"
+        if math.isinf(result.best):
+            best = "not validated yet"
+        print(f"{result.name}: step {result.step} of {result.steps}, {best}")

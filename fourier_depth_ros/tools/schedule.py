@@ -59,7 +59,8 @@ class Schedule:
         return Due(
             # a loss that is not finite must show before it is saved
             log=step % config.log_steps == 0 or save,
-            validate=step % self._validation_steps == 0 or last,
+            # not at a deadline: what is best must not depend on where a run was interrupted
+            validate=step % self._validation_steps == 0 or step == self._steps,
             save=save,
             stop=last,
         )

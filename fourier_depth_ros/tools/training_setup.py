@@ -110,7 +110,7 @@ def set_up(fabric: Fabric, config: TrainConfig, number: int, data: TrainingData)
     """
     stage = config.stages[number]
     torch.manual_seed(config.seed + number)  # of the initial weights; nothing else draws from it
-    train, held_out = _sample_makers(config, number, data)
+    train, held_out = sample_makers(config, number, data)
     previous = config.out / config.stages[number - 1].name / BEST
     network, new_head = start_network(
         str(previous) if stage.start == "previous" else stage.start,
@@ -164,9 +164,10 @@ def make_optimizer(student: Student, config: TrainConfig, stage: StageConfig) ->
     return AdamW(groups, betas=_BETAS, fused=config.precision != "float16")
 
 
-def _sample_makers(
+def sample_makers(
     config: TrainConfig, number: int, data: TrainingData
 ) -> tuple[SampleMaker, SampleMaker]:
+    """What makes a stage's samples to learn from, and its held-out pictures."""
     stage = config.stages[number]
     network = config.network(stage)
     teacher = None

@@ -17,6 +17,7 @@ from fourier_depth_ros.tools.augment import (
     random_view,
     resize_rgb,
     shift_colours,
+    warp_depth,
     warp_features,
 )
 from fourier_depth_ros.tools.data.cache import Pair
@@ -130,6 +131,29 @@ def test_features_are_warped_as_the_picture_is(pair, flip):
     seen = cut_view(pair, view).rgb.astype(np.float32)
     expected = cv2.resize(seen, (10, 10), interpolation=cv2.INTER_AREA)
     np.testing.assert_allclose(warped.permute(1, 2, 0), expected[..., :2], atol=1.0)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_teacher_s_depth_is_turned_and_divided_as_the_truth_is(pair, flip):
+    """Canonical depth of the whole picture, seen by a view, against the view's own truth."""
+    view = View(zoom=1.6, row=0.4, column=0.7, angle=4.0, flip=flip)
+    canonical = pair.depth * (0.6 / FOCAL)
+    whole = cv2.resize(canonical, (50, 25), interpolation=cv2.INTER_AREA)
+    found = warp_depth(whole, view, (HEIGHT, WIDTH), (20, 40))
+    expected = canonical_truth(cut_view(pair, view), SPACE, (20, 40))
+    both = torch.isfinite(found) & torch.isfinite(expected)
+    assert both.float().mean() > 0.95
+    torch.testing.assert_close(found[both], expected[both], atol=0.02, rtol=0)
+
+
+def test_beyond_the_border_a_teacher_says_nothing(pair):
+    view = View(angle=10.0)
+    found = warp_depth(np.ones((25, 50)), view, (HEIGHT, WIDTH), (25, 50))
+    known = np.isfinite(cut_view(pair, view).depth[2::4, 2::4])  # half a pixel from the cells
+    agreed = torch.isfinite(found).numpy() == known
+    assert not known.all()
+    assert agreed.mean() > 0.98
+    assert set(found[torch.isfinite(found)].tolist()) == {1.0}
 
 
 def test_random_views_stay_in_their_range():

@@ -77,4 +77,5 @@ class FolderDepth:
 
 def _any_camera(rgb: np.ndarray) -> Intrinsics:
     height, width = rgb.shape[:2]
-    return Intrinsics(width, width, (width - 1) / 2, (height - 1) / 2, width, height)
+    focal = float(width)
+    return Intrinsics(focal, focal, (width - 1) / 2, (height - 1) / 2, width, height)

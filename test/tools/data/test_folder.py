@@ -52,3 +52,18 @@ def test_without_calibration_nothing_is_guessed(tmp_path, caplog):
 def test_a_folder_of_another_layout(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"rgb does not exist; expected .*depth/NAME\.png"):
         FolderDepth(tmp_path)
+
+
+def test_photographs_have_no_truth_and_need_no_calibration(tmp_path):
+    folder = write_rgbd(tmp_path / "rooms", rooms=1, views=2)
+    for part in [*(folder / "depth").iterdir(), folder / "rgb" / "camera_info.yaml"]:
+        part.unlink()
+    (folder / "depth").rmdir()
+    with pytest.raises(FileNotFoundError, match="depth does not exist"):
+        FolderDepth(folder)
+    photographs = FolderDepth(folder, truth=False)
+    samples = list(photographs)
+    assert [sample.name for sample in samples] == ["room000_0", "room000_1"]
+    assert all(np.isnan(sample.depth).all() for sample in samples)
+    assert samples[0].depth.shape == samples[0].rgb.shape[:2] == (120, 160)
+    assert photographs.skipped == 0

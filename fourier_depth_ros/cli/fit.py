@@ -5,65 +5,104 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import tyro
+
+from fourier_depth_ros.cli.rgbd_flags import RgbdFlags
+from fourier_depth_ros.config import PAPER_RATIOS, CombinationSettings
+
 if TYPE_CHECKING:
-    from fourier_depth_ros.config import Preset
-    from fourier_depth_ros.tools.fitting import HeldOutReport
+    from fourier_depth_ros.tools.fitting import FitReport
 
 
 def fit(
-    data: Path,
-    /,
     *,
-    held_out: Path,
-    checkpoint: Path,
+    data: tyro.conf.UseAppendAction[tuple[Path, ...]],
+    held_out: tyro.conf.UseAppendAction[tuple[Path, ...]] = (),
+    checkpoint: str = "auto",
     out: Path,
+    crop_ratios: tuple[float, ...] = PAPER_RATIOS,
     device: str = "auto",
-    depth_unit: float = 0.001,
+    reading: tyro.conf.OmitArgPrefixes[RgbdFlags] = RgbdFlags(),  # noqa: B008 (frozen)
 ) -> None:
     """Fit the Fourier combination of a checkpoint on RGB-D pairs; the network does not change.
 
+    Fit on pictures that the network was NOT trained on: on those it was, its candidates are better
+    than they will ever be, and the weights believe them too much.
+
+    Data is a folder with rgb/NAME.jpg, rgb/NAME.yaml or rgb/camera_info.yaml, and depth/NAME.png
+    (NAME up to its last underscore is the room), a rosbag2 with colour, depth registered to it and
+    CameraInfo, or NYU Depth v2. Cross-validation splits by rooms; a bag is split into stretches of
+    time, so its expected error is for the place where it was recorded.
+
+    Several processes share the pictures: torchrun --nproc-per-node 8 --no-python fourier-depth fit
+    --data ... The figure OUT.png beside OUT shows error against crops, and which ratio weighs most
+    in which frequency band.
+
     Args:
-        data: folder with rgb/NAME.jpg, rgb/NAME.yaml or rgb/camera_info.yaml, and depth/NAME.png;
-            NAME up to its last underscore is the room, by which cross-validation splits.
-        held_out: a folder like it, of other rooms: for the expected error only.
-        checkpoint: the checkpoint to fit.
+        data: RGB-D data to fit on; may be given several times.
+        held_out: data of other rooms, for the expected error only; may be given several times.
+            Without it every fifth room of the data is held out.
+        checkpoint: path or name of the checkpoint to fit.
         out: where the fitted checkpoint goes.
+        crop_ratios: the ratios that it will know, such as 1.0 0.8 0.6.
         device: auto, cpu, cuda or cuda:N.
-        depth_unit: metres that a depth of 1 means (0.001: millimetres); 0 is invalid.
+        reading: how to read the data.
     """
-    import tqdm
-
     from fourier_depth_ros.core.checkpoint import load_checkpoint, save_checkpoint
-    from fourier_depth_ros.tools.data.folder import FolderDepth
+    from fourier_depth_ros.resources import find_checkpoint
+    from fourier_depth_ros.tools.data.collection import RgbdCollection, hold_out
     from fourier_depth_ros.tools.fitting import fit_combination
+    from fourier_depth_ros.tools.fitting_figure import can_draw, write_figure
+    from fourier_depth_ros.tools.processes import join_processes
 
-    pairs = [FolderDepth(folder, depth_unit) for folder in (data, held_out)]
-    named = zip(pairs, ("fit", "held out"), strict=True)
-    bars = [tqdm.tqdm(p, desc=n, unit="picture") for p, n in named]
-    fitted, report = fit_combination(
-        load_checkpoint(checkpoint), bars[0], bars[1], device, say=print
-    )
-    save_checkpoint(out, fitted)
+    sets = reading.open(data)
+    path, _ = find_checkpoint(checkpoint, cuda=False)
+    with join_processes() as processes:
+        bars = ("fitted", "held out") if processes.first else (None, None)
+        if held_out:
+            to_fit = RgbdCollection(sets, bars[0])
+            held = RgbdCollection(reading.open(held_out), bars[1])
+        else:
+            to_fit = RgbdCollection(sets, bars[0], lambda room: not hold_out(room))
+            held = RgbdCollection(sets, bars[1], hold_out)
+        fitted, report = fit_combination(
+            load_checkpoint(path),
+            to_fit,
+            held,
+            device,
+            ratios=CombinationSettings(crop_ratios=crop_ratios).crop_ratios,
+            say=print if processes.first else lambda _: None,
+            processes=processes,
+        )
+        if not processes.first:
+            return
+        save_checkpoint(out, fitted)
+        _print(report, to_fit.skipped + (held.skipped if held_out else 0))
+        if can_draw():
+            print(f"look at {write_figure(out.with_suffix('.png'), fitted, report)}")
+        else:
+            print("no figure: it takes the package matplotlib")
+
+
+def _print(report: FitReport, unreadable: int) -> None:
+    """What was used, the held-out errors, and how the standard deviation does."""
     held = report.held_out
     print(
-        f"{report.pictures} pictures of {report.groups} rooms fitted, {held.pictures} of "
-        f"{held.groups} held out; {report.dropped + held.dropped} dropped for holes, "
-        f"{sum(p.skipped for p in pairs)} unreadable\n"
-        f"hierarchy: {report.hierarchy}"
+        f"{report.pictures} pictures of {report.rooms} rooms fitted, {held.pictures} of "
+        f"{held.rooms} held out; {report.dropped + held.dropped} dropped for holes, "
+        f"{unreadable} unreadable\n"
+        f"{report.seconds:.1f} s, {report.network_share:.1%} of it in the network's passes\n"
+        f"hierarchy: {report.hierarchy}\n"
+        f"held-out RMSE [canonical m] on the 72 x 96 grid:"
     )
-    print_held_out(report.presets, held)
-
-
-def print_held_out(presets: dict[str, Preset], report: HeldOutReport) -> None:
-    """The table of held-out errors, and how the standard deviation does."""
-    print("held-out RMSE [canonical m] on the 72 x 96 grid:")
-    for name, rmse in report.ablation.items():
+    for name, rmse in held.ablation.items():
         print(f"  {name:32s} {rmse:.4f}")
-    for name, preset in presets.items():
-        sigma = report.calibration[name]
+    for name, preset in report.presets.items():
+        sigma = held.calibration[name]
         print(
-            f"  preset {name:9s} {preset.expected_rmse:.4f}  {preset.crops:2d} crops, "
-            f"ratios {list(preset.crop_ratios)}{', flips' if preset.use_flips else ''}\n"
+            f"preset {name}: {preset.crops} crops, ratios "
+            f"{', '.join(f'{ratio:g}' for ratio in preset.crop_ratios)}"
+            f"{' with flips' if preset.use_flips else ''}, expected {preset.expected_rmse:.4f}\n"
             f"    within 1 sigma {sigma.coverage_1:.1%}, 2 sigma {sigma.coverage_2:.1%}; AUSE "
             f"{sigma.ause:.3f}, of a depth-only sigma {sigma.ause_depth_only:.3f}"
         )

@@ -11,19 +11,23 @@ import tyro
 
 from fourier_depth_ros.cli.camera import camera
 from fourier_depth_ros.cli.demo import demo
+from fourier_depth_ros.cli.evaluate import evaluate
 from fourier_depth_ros.cli.export import export
 from fourier_depth_ros.cli.fit import fit
 from fourier_depth_ros.cli.grow import grow
 from fourier_depth_ros.cli.predict import predict
 from fourier_depth_ros.cli.ros_args import split_ros_args
 from fourier_depth_ros.cli.simulate import simulate
+from fourier_depth_ros.cli.teach import teach
 from fourier_depth_ros.cli.train import train
 
 COMMANDS: dict[str, Callable[..., None]] = {
     "predict": predict,
     "camera": camera,
     "fit": fit,
+    "evaluate": evaluate,
     "train": train,
+    "teach": teach,
     "grow": grow,
     "simulate": simulate,
     "export": export,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from fourier_depth_ros.core.uncertainty import (
     standard_deviation,
 )
 from fourier_depth_ros.tools.candidates import GridSample
+from fourier_depth_ros.tools.processes import Processes
 
 #: Pixels taken of each picture.
 PIXELS = 500
@@ -25,7 +27,7 @@ PIXELS = 500
 
 @dataclass(frozen=True)
 class CalibrationReport:
-    """How a preset's sigma does on the half of the held-out groups that it was not fitted to.
+    """How a preset's sigma does on the half of the held-out rooms that it was not fitted to.
 
     Coverage is the share of errors within 1 and 2 sigma; AUSE is beside that of a sigma which knows
     the depth alone.
@@ -40,39 +42,42 @@ class CalibrationReport:
 class PixelCollector:
     """Takes random valid pixels of each picture that passes: depth, spread and error of a preset.
 
-    Every second group that comes goes to the other half: sigma is fitted on one half and judged on
-    the other.
+    Every second room goes to the other half: sigma is fitted on one half and judged on the other.
     """
 
     def __init__(self, columns: dict[str, list[int]], weights: dict[str, Weights]) -> None:
         self._columns = columns
         self._combiners = {name: solved.combiner() for name, solved in weights.items()}
-        self._pixels: dict[str, tuple[list[Tensor], list[Tensor]]] = {
-            name: ([], []) for name in weights
-        }
-        self._groups: dict[str, int] = {}
-        self._generator = torch.Generator().manual_seed(0)
+        self._pixels: dict[str, list[tuple[int, int, Tensor]]] = {name: [] for name in weights}
 
     def watch(self, samples: Iterable[GridSample]) -> Iterator[GridSample]:
         """Hand ``samples`` on, keeping pixels of each."""
         for sample in samples:
-            half = self._groups.setdefault(sample.group, len(self._groups)) % 2
             valid = sample.valid.flatten().nonzero()[:, 0]
-            chosen = valid[torch.randperm(len(valid), generator=self._generator)[:PIXELS]]
+            # of the picture's own seed: whoever comes before it, its pixels are the same
+            own = torch.Generator().manual_seed(sample.number)
+            chosen = valid[torch.randperm(len(valid), generator=own)[:PIXELS]]
             for name, combiner in self._combiners.items():
                 candidates = sample.candidates[self._columns[name]]
                 depth = combiner(candidates)
                 maps = torch.stack((depth, candidate_spread(candidates), depth - sample.truth))
-                self._pixels[name][half].append(maps.flatten(1)[:, chosen])
+                pixels = maps.flatten(1)[:, chosen]
+                self._pixels[name].append((sample.number, sample.room % 2, pixels))
             yield sample
+
+    def gather(self, processes: Processes) -> None:
+        """Bring the pixels of all processes together, in the order of the pictures."""
+        for name, mine in self._pixels.items():
+            everyone = itertools.chain.from_iterable(processes.gather(mine))
+            self._pixels[name] = sorted(everyone, key=lambda entry: entry[0])
 
     def calibrate(self, name: str) -> tuple[Uncertainty, CalibrationReport]:
         """The model of a preset, and how it does on the other half.
 
         Raises:
-            ValueError: fewer than two held-out groups.
+            ValueError: fewer than two held-out rooms.
         """
-        halves = self._pixels[name]
+        halves = [[p for _, half, p in self._pixels[name] if half == side] for side in (0, 1)]
         if not all(halves):
             raise ValueError("one held-out room cannot calibrate and judge; give at least two")
         fitted, judged = (torch.cat(half, dim=1) for half in halves)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -15,43 +16,72 @@ from fourier_depth_ros.core.crops import GRID
 from fourier_depth_ros.core.estimator import DepthEstimator
 from fourier_depth_ros.core.geometry import focal_factor
 from fourier_depth_ros.core.truth import MIN_VALID_SHARE, fill_holes, resize_depth
+from fourier_depth_ros.tools.data.collection import NumberedSample
 from fourier_depth_ros.tools.data.sample import RgbdSample
+from fourier_depth_ros.tools.processes import Processes
+
+#: Key of the pictures that stream_candidates left out.
+DROPPED = -1
 
 
 @dataclass(frozen=True, eq=False)
 class GridSample:
     """One picture's candidates and truth [canonical m]; the truth's holes are filled."""
 
-    group: str
+    number: int
+    room: int
     candidates: Float[Tensor, "candidates 72 96"]
     truth: Float[Tensor, "72 96"]
     valid: Bool[Tensor, "72 96"]
 
 
-def stream_candidates(
-    estimator: DepthEstimator,
-    samples: Iterable[RgbdSample],
-    ratios: tuple[float, ...],
-    used: Counter[str],
-) -> Iterator[GridSample]:
-    """All 2 len(ratios) candidates of each picture, plain first.
+class CandidateMaker:
+    """Runs an estimator's network once a picture, for all 2 len(ratios) candidates, plain first.
 
-    ``used`` counts pictures by group; those with under 70 % valid depth on the grid are left out
-    and counted under ''. The estimator's combination is changed.
+    ``seconds`` is the time spent in it. The estimator's combination is changed.
     """
-    estimator.set_combination(
-        CombinationSettings(crop_ratios=ratios, use_flips=True, combination="mean")
-    )
-    for sample in samples:
-        factor = focal_factor(sample.intrinsics, estimator.config.space.canonical_focal)
-        truth = resize_depth(torch.from_numpy(sample.depth / factor), GRID)
+
+    def __init__(self, estimator: DepthEstimator, ratios: tuple[float, ...]) -> None:
+        estimator.set_combination(
+            CombinationSettings(crop_ratios=ratios, use_flips=True, combination="mean")
+        )
+        self.estimator = estimator
+        self.ratios = ratios
+        self.seconds = 0.0
+
+    def __call__(self, sample: RgbdSample) -> Float[Tensor, "candidates 72 96"]:
+        """The candidates [canonical m], on the CPU."""
+        start = time.perf_counter()
+        image = torch.from_numpy(sample.rgb).permute(2, 0, 1)
+        candidates = self.estimator.predict(image, output_size=GRID).candidates.cpu()
+        self.seconds += time.perf_counter() - start
+        return candidates.clone()  # tensors of inference mode may not be changed outside it
+
+    def focal_factor(self, sample: RgbdSample) -> float:
+        """What turns canonical depth into the metres of the sample's camera."""
+        return focal_factor(sample.intrinsics, self.estimator.config.space.canonical_focal)
+
+
+def stream_candidates(
+    maker: CandidateMaker,
+    samples: Iterable[NumberedSample],
+    used: Counter[int],
+    processes: Processes = Processes(),  # noqa: B008 (frozen)
+) -> Iterator[GridSample]:
+    """Candidates and truth of this process's share of the pictures.
+
+    ``used`` counts pictures by room; those with under 70 % valid depth on the grid are left out
+    and counted under DROPPED.
+    """
+    for number, room, sample in samples:
+        if not processes.takes(number):
+            continue
+        truth = resize_depth(torch.from_numpy(sample.depth / maker.focal_factor(sample)), GRID)
         valid = torch.isfinite(truth)
         if valid.float().mean() < MIN_VALID_SHARE:
-            used[""] += 1
+            used[DROPPED] += 1
             continue
-        used[sample.group] += 1
-        image = torch.from_numpy(sample.rgb).permute(2, 0, 1)
-        # a copy: tensors of inference mode may not be changed outside it
-        candidates = estimator.predict(image).candidates.cpu().clone()
-        largest = (candidates[0] + candidates[len(ratios)]) / 2
-        yield GridSample(sample.group, candidates, fill_holes(truth, largest), valid)
+        used[room] += 1
+        candidates = maker(sample)
+        largest = (candidates[0] + candidates[len(maker.ratios)]) / 2
+        yield GridSample(number, room, candidates, fill_holes(truth, largest), valid)

@@ -1,16 +1,17 @@
 """Fitting the Fourier combination of a checkpoint on RGB-D pairs: closed form, CPU or GPU.
 
 The network's candidates of every picture are streamed once into statistics; the hierarchy, the
-ridges and the presets then follow by cross-validation over groups (rooms). Held-out pictures say
-what error to expect, and calibrate the standard deviation.
+ridges and the presets then follow by cross-validation over rooms. Held-out pictures say what error
+to expect, and calibrate the standard deviation. Several processes take turns at the pictures and
+merge their statistics.
 """
 
 from __future__ import annotations
 
-import zlib
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import torch
@@ -21,15 +22,24 @@ from fourier_depth_ros.core.estimator import DepthEstimator
 from fourier_depth_ros.core.statistics import CombinerStatistics
 from fourier_depth_ros.core.subsets import (
     Folds,
+    Ranked,
     choose_hierarchy,
     choose_presets,
     forward_selection,
 )
+from fourier_depth_ros.tools.ablation import ablation
 from fourier_depth_ros.tools.calibration import CalibrationReport, PixelCollector
-from fourier_depth_ros.tools.candidates import GridSample, stream_candidates
-from fourier_depth_ros.tools.data.sample import RgbdSample
+from fourier_depth_ros.tools.candidates import (
+    DROPPED,
+    CandidateMaker,
+    GridSample,
+    stream_candidates,
+)
+from fourier_depth_ros.tools.data.collection import NumberedSample
+from fourier_depth_ros.tools.processes import Processes
 
 BATCH = 32
+_ALONE = Processes()
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class HeldOutReport:
     """What held-out pictures say of a fit. RMSE in canonical metres on the 72 x 96 grid."""
 
     pictures: int
-    groups: int
+    rooms: int
     dropped: int
     ablation: dict[str, float]
     calibration: dict[str, CalibrationReport]
@@ -45,23 +55,27 @@ class HeldOutReport:
 
 @dataclass(frozen=True)
 class FitReport:
-    """What a fit found; ``dropped`` pictures had under 70 % valid depth."""
+    """What a fit found; ``dropped`` pictures had under 70 % valid depth.
+
+    ``ranked`` holds the cross-validated subsets; ``network_share`` is the share of the time, from
+    the first picture to the last figure, that this process spent in the network's passes.
+    """
 
     pictures: int
-    groups: int
+    rooms: int
     dropped: int
     hierarchy: Hierarchy
     presets: dict[str, Preset]
+    ranked: list[Ranked]
     held_out: HeldOutReport
+    seconds: float
+    network_share: float = field(compare=False)
 
 
 def collect_statistics(
     samples: Iterable[GridSample], ratios: tuple[float, ...], folds: int
 ) -> list[CombinerStatistics]:
-    """Statistics of ``folds`` folds, split by group.
-
-    The fold of a group is a hash of its name: the same in every process and on every day.
-    """
+    """Statistics of ``folds`` folds; the n-th room is in fold n mod ``folds``."""
     statistics = [CombinerStatistics.empty(ratios) for _ in range(folds)]
     waiting: list[list[GridSample]] = [[] for _ in range(folds)]
 
@@ -73,7 +87,7 @@ def collect_statistics(
             waiting[fold].clear()
 
     for sample in samples:
-        fold = zlib.crc32(sample.group.encode()) % folds
+        fold = sample.room % folds
         waiting[fold].append(sample)
         if len(waiting[fold]) == BATCH:
             flush(fold)
@@ -84,52 +98,64 @@ def collect_statistics(
 
 def fit_combination(
     checkpoint: Checkpoint,
-    fit: Iterable[RgbdSample],
-    held_out: Iterable[RgbdSample],
+    fit: Iterable[NumberedSample],
+    held_out: Iterable[NumberedSample],
     device: str = "auto",
     folds: int = 4,
     ratios: tuple[float, ...] = PAPER_RATIOS,
     say: Callable[[str], None] = lambda _: None,
+    processes: Processes = _ALONE,
 ) -> tuple[Checkpoint, FitReport]:
     """A checkpoint with statistics, hierarchy and presets fitted, and a report.
 
-    Everything is chosen by cross-validation over the groups of ``fit``; ``held_out`` is only looked
-    at for the expected RMSE and the standard deviation.
+    Everything is chosen by cross-validation over the rooms of ``fit``; ``held_out`` is only looked
+    at for the expected RMSE and the standard deviation. All ``processes`` return the same.
 
     Raises:
-        ValueError: fewer than two groups to fit on, or too few usable held-out pictures.
+        ValueError: fewer than two rooms to fit on, or too few usable held-out pictures.
     """
-    estimator = DepthEstimator(checkpoint, device)
-    used: Counter[str] = Counter()
-    parts = collect_statistics(stream_candidates(estimator, fit, ratios, used), ratios, folds)
+    maker = CandidateMaker(DepthEstimator(checkpoint, processes.device(device)), ratios)
+    start = time.perf_counter()
+    used: Counter[int] = Counter()
+    stream = stream_candidates(maker, fit, used, processes)
+    parts = _merged(collect_statistics(stream, ratios, folds), processes)
     validation = Folds.of(parts)
     whole = CombinationSettings(crop_ratios=ratios, use_flips=True)
-    say("choosing the hierarchy by cross-validation")
+    say("choosing the hierarchy by cross-validation over rooms")
     hierarchy = choose_hierarchy(validation, whole)
     say("ranking subsets of the crops")
+    ranked = forward_selection(validation, ratios, hierarchy)
     config = checkpoint.config.model_copy(
         update={
             "fitted_ratios": ratios,
             "hierarchy": hierarchy,
-            "presets": choose_presets(forward_selection(validation, ratios, hierarchy)),
+            "presets": choose_presets(ranked),
         }
     )
     everything = reduce(CombinerStatistics.merge, parts)
-    fitted = replace(checkpoint, config=config, fit=everything)
-    fitted, report = assess(fitted, held_out, device)
-    dropped = used.pop("", 0)
+    fitted, report = assess(
+        replace(checkpoint, config=config, fit=everything), maker, held_out, processes
+    )
+    rooms, dropped = _counts(used, processes)
+    seconds = time.perf_counter() - start
     return fitted, FitReport(
         pictures=everything.count,
-        groups=len(used),
+        rooms=rooms,
         dropped=dropped,
         hierarchy=hierarchy,
         presets=fitted.config.presets,
+        ranked=ranked,
         held_out=report,
+        seconds=seconds,
+        network_share=maker.seconds / seconds,
     )
 
 
 def assess(
-    checkpoint: Checkpoint, held_out: Iterable[RgbdSample], device: str = "auto"
+    checkpoint: Checkpoint,
+    maker: CandidateMaker,
+    held_out: Iterable[NumberedSample],
+    processes: Processes = _ALONE,
 ) -> tuple[Checkpoint, HeldOutReport]:
     """A fitted checkpoint with its presets' expected RMSE and standard deviation from new pictures.
 
@@ -139,50 +165,40 @@ def assess(
     fit, config = checkpoint.fit, checkpoint.config
     if fit is None:
         raise ValueError("the checkpoint is not fitted; fit it with 'fourier-depth fit'")
-    ratios = config.fitted_ratios
-    whole = CombinationSettings(crop_ratios=ratios, use_flips=True)
+    whole = CombinationSettings(crop_ratios=config.fitted_ratios, use_flips=True)
     wanted = {name: preset.combination(whole) for name, preset in config.presets.items()}
     weights = {name: fit.solve(settings, config.hierarchy) for name, settings in wanted.items()}
     collector = PixelCollector({name: fit.select(s) for name, s in wanted.items()}, weights)
-    used: Counter[str] = Counter()
-    stream = stream_candidates(DepthEstimator(checkpoint, device), held_out, ratios, used)
-    (held,) = collect_statistics(collector.watch(stream), ratios, folds=1)
+    used: Counter[int] = Counter()
+    stream = collector.watch(stream_candidates(maker, held_out, used, processes))
+    (held,) = _merged(collect_statistics(stream, config.fitted_ratios, folds=1), processes)
     if held.count == 0:
         raise ValueError("no held-out picture has 70 % valid depth; the error cannot be stated")
+    collector.gather(processes)
     presets, calibration = {}, {}
     for name, preset in config.presets.items():
         model, calibration[name] = collector.calibrate(name)
         presets[name] = preset.model_copy(
             update={"expected_rmse": held.expected_rmse(weights[name]), "uncertainty": model}
         )
-    ablation = {
+    rows = {
         name: held.expected_rmse(fit.solve(settings, config.hierarchy))
-        for name, settings in _ablation(whole).items()
+        for name, settings in ablation(checkpoint).items()
     }
-    dropped = used.pop("", 0)
-    report = HeldOutReport(held.count, len(used), dropped, ablation, calibration)
+    report = HeldOutReport(held.count, *_counts(used, processes), rows, calibration)
     config = config.model_copy(update={"presets": presets})
     return replace(checkpoint, config=config, held_out=held), report
 
 
-def _ablation(whole: CombinationSettings) -> dict[str, CombinationSettings]:
-    """The rows of the paper's ablation, and ours."""
+def _merged(parts: list[CombinerStatistics], processes: Processes) -> list[CombinerStatistics]:
+    """Each fold's statistics of all processes together."""
+    return [
+        reduce(CombinerStatistics.merge, of_fold)
+        for of_fold in zip(*processes.gather(parts), strict=True)
+    ]
 
-    def row(combination: str, flips: bool, ratios: int | None = None) -> CombinationSettings:
-        return whole.model_copy(
-            update={
-                "combination": combination,
-                "use_flips": flips,
-                "crop_ratios": whole.crop_ratios[:ratios],
-            }
-        )
 
-    return {
-        "network only (r = 1)": row("mean", False, 1),
-        "r = 1 and its mirror, mean": row("mean", True, 1),
-        "mean of the plain candidates": row("mean", False),
-        "mean of all candidates": row("mean", True),
-        "paper, no flips": row("paper", False),
-        "paper": row("paper", True),
-        "hierarchical": whole,
-    }
+def _counts(used: Counter[int], processes: Processes) -> tuple[int, int]:
+    """The number of rooms, and of dropped pictures, over all processes."""
+    total = sum(processes.gather(used), Counter())
+    return len(total.keys() - {DROPPED}), total[DROPPED]

@@ -1,4 +1,4 @@
-"""`fourier-depth predict` and `fit` as a user calls them."""
+"""`fourier-depth predict` as a user calls it."""
 
 import json
 import subprocess
@@ -8,9 +8,6 @@ import cv2
 import numpy as np
 import pytest
 from checkpoints import save_constant
-from rgbd import write_rgbd
-
-from fourier_depth_ros.core.checkpoint import load_checkpoint
 
 
 def fourier_depth(*args):
@@ -80,18 +77,3 @@ def test_a_mistake_is_one_line(tmp_path, constant, monkeypatch, arguments, reaso
     assert done.returncode == 1
     assert reason in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_fit_writes_a_fitted_checkpoint(tmp_path, constant):
-    fit = write_rgbd(tmp_path / "fit", rooms=6, views=2, seed=1)
-    held = write_rgbd(tmp_path / "held", rooms=4, views=1, seed=2)
-    done = fourier_depth(
-        *("fit", fit, "--held-out", held, "--checkpoint", constant),
-        *("--out", tmp_path / "fitted.safetensors", "--device", "cpu"),
-    )
-    assert done.returncode == 0, done.stderr
-    assert "12 pictures of 6 rooms fitted, 4 of 4 held out" in done.stdout
-    fitted = load_checkpoint(tmp_path / "fitted.safetensors")
-    assert fitted.fit.count == 12
-    assert fitted.held_out.count == 4
-    assert set(fitted.config.presets) == {"fast", "balanced", "accurate", "paper"}

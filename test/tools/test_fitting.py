@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -12,9 +13,12 @@ from rgbd import write_rgbd
 from fourier_depth_ros.config import CombinationSettings
 from fourier_depth_ros.core.crops import GRID
 from fourier_depth_ros.core.estimator import DepthEstimator
-from fourier_depth_ros.tools.candidates import stream_candidates
+from fourier_depth_ros.core.fourier import half_plane
+from fourier_depth_ros.tools.candidates import DROPPED, CandidateMaker, stream_candidates
+from fourier_depth_ros.tools.data.collection import RgbdCollection
 from fourier_depth_ros.tools.data.folder import FolderDepth
 from fourier_depth_ros.tools.fitting import assess, collect_statistics, fit_combination
+from fourier_depth_ros.tools.fitting_figure import weights_by_ring, write_figure
 
 RATIOS = (1.0, 0.8)
 
@@ -26,12 +30,16 @@ def lively():
     return checkpoint
 
 
+def maker(checkpoint=None):
+    return CandidateMaker(DepthEstimator(checkpoint or lively(), "cpu", "float32"), RATIOS)
+
+
 @pytest.fixture(scope="module")
 def rooms(tmp_path_factory):
     folder = tmp_path_factory.mktemp("rooms")
     return (
-        FolderDepth(write_rgbd(folder / "fit", rooms=8, views=4, seed=1)),
-        FolderDepth(write_rgbd(folder / "held", rooms=6, views=2, seed=2)),
+        RgbdCollection([FolderDepth(write_rgbd(folder / "fit", rooms=8, views=4, seed=1))]),
+        RgbdCollection([FolderDepth(write_rgbd(folder / "held", rooms=6, views=2, seed=2))]),
     )
 
 
@@ -41,29 +49,30 @@ def fitted(rooms):
 
 
 def test_candidates_and_truth_are_canonical(rooms):
-    estimator = DepthEstimator(lively(), "cpu", "float32")
-    used: Counter[str] = Counter()
-    (first, *_) = list(stream_candidates(estimator, rooms[1], RATIOS, used))
-    sample = next(iter(rooms[1]))
+    used: Counter[int] = Counter()
+    (first, *_) = list(stream_candidates(maker(), rooms[1], used))
+    _, _, sample = next(iter(rooms[1]))
     # the camera has fx / width = 0.8 = phi_c: canonical metres are metres
     assert first.truth.mean() == pytest.approx(np.nanmean(sample.depth), abs=0.01)
     image = torch.from_numpy(sample.rgb).permute(2, 0, 1)
     settings = CombinationSettings(crop_ratios=RATIOS, use_flips=True, combination="mean")
+    estimator = DepthEstimator(lively(), "cpu", "float32")
     estimator.set_combination(settings)
     torch.testing.assert_close(first.candidates, estimator.predict(image).candidates)
-    assert used == Counter({f"room2{room:02d}": 2 for room in range(6)})
+    assert used == Counter(dict.fromkeys(range(6), 2))
 
 
 def test_pictures_with_too_few_valid_pixels_are_dropped_and_counted(rooms):
     def holey():
-        for i, sample in enumerate(rooms[1]):
-            depth = sample.depth.copy()
-            depth[:, : (20 if i else 100)] = np.nan  # 1/8 of the others, 5/8 of the first
-            yield replace(sample, depth=depth)
+        for numbered in rooms[1]:
+            depth = numbered.sample.depth.copy()
+            # 1/8 of the others, 5/8 of the first
+            depth[:, : (20 if numbered.number else 100)] = np.nan
+            yield numbered._replace(sample=replace(numbered.sample, depth=depth))
 
-    used: Counter[str] = Counter()
-    samples = list(stream_candidates(DepthEstimator(lively(), "cpu"), holey(), RATIOS, used))
-    assert used[""] == 1
+    used: Counter[int] = Counter()
+    samples = list(stream_candidates(maker(), holey(), used))
+    assert used[DROPPED] == 1
     assert len(samples) == 11
     for sample in samples:
         assert torch.isfinite(sample.truth).all()
@@ -71,24 +80,22 @@ def test_pictures_with_too_few_valid_pixels_are_dropped_and_counted(rooms):
 
 
 def test_a_group_is_never_split_between_folds(rooms):
-    estimator = DepthEstimator(lively(), "cpu")
-    samples = list(stream_candidates(estimator, rooms[0], RATIOS, Counter()))
+    samples = list(stream_candidates(maker(), rooms[0], Counter()))
     folds = collect_statistics(samples, RATIOS, folds=3)
-    assert sum(fold.count for fold in folds) == 32
-    assert all(fold.count % 4 == 0 for fold in folds)  # four views a room
+    assert [fold.count for fold in folds] == [12, 12, 8]  # rooms 0 3 6, 1 4 7, 2 5; four views each
 
 
 def test_the_fit_helps_and_its_promise_holds(rooms, fitted):
     checkpoint, report = fitted
     held = report.held_out
     assert (report.pictures, held.pictures, report.dropped) == (32, 12, 0)
-    assert held.ablation["hierarchical"] < held.ablation["network only (r = 1)"]
+    assert held.ablation["hierarchical, 4"] < held.ablation["network only (r = 1)"]
     # the promised RMSE of a preset is what predict does on the held-out pictures' grid
     preset = checkpoint.config.presets["balanced"]
     estimator = DepthEstimator(checkpoint, "cpu")
     estimator.set_combination(preset.combination(CombinationSettings()))
     squares = []
-    for rgbd in rooms[1]:
+    for _, _, rgbd in rooms[1]:
         depth = estimator.predict(
             torch.from_numpy(rgbd.rgb).permute(2, 0, 1), rgbd.intrinsics, output_size=GRID
         ).depth
@@ -113,13 +120,33 @@ def test_presets_and_their_sigma(fitted):
 
 def test_an_unfitted_checkpoint_cannot_be_assessed(rooms):
     with pytest.raises(ValueError, match="not fitted"):
-        assess(lively(), rooms[1], "cpu")
+        assess(lively(), maker(), rooms[1])
 
 
 def test_no_usable_held_out_picture(rooms, fitted):
     def blind():
-        for sample in rooms[1]:
-            yield replace(sample, depth=np.full_like(sample.depth, np.nan))
+        for numbered in rooms[1]:
+            depth = np.full_like(numbered.sample.depth, np.nan)
+            yield numbered._replace(sample=replace(numbered.sample, depth=depth))
 
     with pytest.raises(ValueError, match="no held-out picture"):
-        assess(fitted[0], blind(), "cpu")
+        assess(fitted[0], maker(fitted[0]), blind())
+
+
+def test_one_room_cannot_be_cross_validated(rooms):
+    one = [numbered for numbered in rooms[0] if numbered.room == 0]
+    with pytest.raises(ValueError, match="give pictures of more rooms"):
+        fit_combination(lively(), one, rooms[1], device="cpu", ratios=RATIOS)
+
+
+def test_the_figure(fitted, tmp_path):
+    checkpoint, report = fitted
+    weights = weights_by_ring(checkpoint)
+    assert weights.shape == (11, 2)
+    # ring 10, |k| from 30 to 32: the plain mean of the solved weights, plain and mirrored added
+    settings = CombinationSettings(crop_ratios=RATIOS, use_flips=True)
+    solved = checkpoint.fit.solve(settings, checkpoint.config.hierarchy).weights
+    ring = solved[half_plane().radius >= 30].mean(dim=(0, 1))
+    torch.testing.assert_close(weights[10], ring[:2] + ring[2:])
+    path = write_figure(tmp_path / "figure.png", checkpoint, report)
+    assert cv2.imread(str(path)).std() > 10

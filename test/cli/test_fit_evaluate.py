@@ -1,0 +1,142 @@
+"""`fourier-depth fit` and `evaluate` as a user calls them, and a user's own bag."""
+
+import json
+import subprocess
+import sys
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from checkpoints import constant_checkpoint
+from rgbd import CAMERA, write_rgbd
+from rosbags.rosbag2 import StoragePlugin, Writer
+from rosbags.typesys import Stores, get_typestore
+
+from fourier_depth_ros.cli.evaluate import evaluate
+from fourier_depth_ros.cli.fit import fit
+from fourier_depth_ros.core.checkpoint import load_checkpoint, save_checkpoint
+
+STORE = get_typestore(Stores.ROS2_HUMBLE)
+RATIOS = ("--crop-ratios", 1, 0.8)
+
+
+def run(*args):
+    """A command's standard output."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fourier_depth_ros.cli.main", *map(str, args)],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Rooms to fit on, other rooms, and a network whose answer depends on the picture."""
+    folder = tmp_path_factory.mktemp("data")
+    write_rgbd(folder / "fit", rooms=7, views=2, seed=1)
+    write_rgbd(folder / "held", rooms=3, views=1, seed=2)
+    checkpoint = constant_checkpoint(2.5, fitted=False)
+    torch.manual_seed(1)
+    checkpoint.network.head.weight.normal_(0, 0.02)
+    save_checkpoint(folder / "network.safetensors", checkpoint, dtype=torch.float32)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    """Fitted on five of the seven rooms, the others held out; and what the command said."""
+    out = data / "fitted.safetensors"
+    checkpoint = data / "network.safetensors"
+    said = run("fit", "--data", data / "fit", "--checkpoint", checkpoint, "--out", out, *RATIOS)
+    return out, said
+
+
+def test_fit_holds_rooms_out_by_itself(fitted):
+    out, said = fitted
+    assert "10 pictures of 5 rooms fitted, 4 of 2 held out" in said
+    assert "% of it in the network's passes" in said
+    assert "preset fast: 1 crops, ratios 1, expected 0." in said
+    checkpoint = load_checkpoint(out)
+    assert (checkpoint.fit.count, checkpoint.held_out.count) == (10, 4)
+    assert checkpoint.config.fitted_ratios == (1.0, 0.8)
+    assert set(checkpoint.config.presets) == {"fast", "balanced", "accurate", "paper"}
+    assert cv2.imread(str(out.with_suffix(".png"))) is not None
+
+
+def test_evaluate_prints_tables_and_writes_figures_and_a_page(data, fitted):
+    said = run(
+        *("evaluate", "--data", data / "held", "--data", data / "fit", "--checkpoint", fitted[0]),
+        *("--json", data / "figures.json", "--page", data / "page.png"),
+    )
+    assert "## authors' protocol: whole picture, pooled over all pixels" in said
+    figures = json.loads((data / "figures.json").read_text())
+    assert (figures["pictures"], figures["rooms"]) == (17, 10)
+    assert set(figures["weights"]) == {"fitted"}
+    row = figures["protocols"]["eigen"]["rows"]["fitted"]["mean of 4"]
+    assert f"| mean of 4 | {row['abs_rel']:.4f} | {row['sq_rel']:.4f} |" in said
+    assert cv2.imread(str(data / "page.png")) is not None
+
+
+def test_a_mistake_says_what_to_do(tmp_path):
+    with pytest.raises(ValueError, match="no data given; give --data PATH"):
+        evaluate(data=())
+    with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; expected a folder with"):
+        evaluate(data=(tmp_path / "nowhere",))
+
+
+def write_bag(path, pictures: int):
+    """Colour, depth registered to it and CameraInfo at 10 Hz; grey level 40 z at depth z [m]."""
+    types = STORE.types
+    rng = np.random.default_rng(0)
+    v, u = np.mgrid[-1:1:120j, -1:1:160j]
+
+    def header(i):
+        return types["std_msgs/msg/Header"](
+            types["builtin_interfaces/msg/Time"](i // 10, i % 10 * 10**8), "camera"
+        )
+
+    def image(i, pixels, encoding):
+        raw = np.frombuffer(pixels.tobytes(), np.uint8)
+        return types["sensor_msgs/msg/Image"](
+            header(i), 120, 160, encoding, 0, raw.size // 120, raw
+        )
+
+    k = np.array([CAMERA.fx, 0, CAMERA.cx, 0, CAMERA.fy, CAMERA.cy, 0, 0, 1])
+    p = np.array([CAMERA.fx, 0, CAMERA.cx, 0, 0, CAMERA.fy, CAMERA.cy, 0, 0, 0, 1, 0])
+    region = types["sensor_msgs/msg/RegionOfInterest"](0, 0, 0, 0, False)
+    with Writer(path, version=9, storage_plugin=StoragePlugin.MCAP) as writer:
+        kinds = {
+            "/camera/camera_info": "sensor_msgs/msg/CameraInfo",
+            "/camera/image_raw": "sensor_msgs/msg/Image",
+            "/camera/aligned_depth_to_color/image_raw": "sensor_msgs/msg/Image",
+        }
+        topics = {t: writer.add_connection(t, k, typestore=STORE) for t, k in kinds.items()}
+        for i in range(pictures):
+            depth = rng.uniform(2, 4) + rng.uniform(-0.8, 0.8) * u + rng.uniform(-0.8, 0.8) * v
+            grey = np.clip(40 * depth, 0, 255).astype(np.uint8)
+            messages = (
+                types["sensor_msgs/msg/CameraInfo"](
+                    *(header(i), 120, 160, "plumb_bob", np.zeros(5), k, np.eye(3).ravel(), p),
+                    *(0, 0, region),
+                ),
+                image(i, np.repeat(grey[..., None], 3, axis=2), "rgb8"),
+                image(i, (1000 * depth).astype(np.uint16), "16UC1"),
+            )
+            for (topic, connection), message in zip(topics.items(), messages, strict=True):
+                raw = STORE.serialize_cdr(message, kinds[topic])
+                writer.write(connection, (i + 1) * 10**8, raw)
+    return path
+
+
+def test_a_users_own_bag_refits_the_combination(tmp_path, data, capsys):
+    bag, out = write_bag(tmp_path / "mine", pictures=20), tmp_path / "mine.safetensors"
+    fit(data=(bag,), checkpoint=str(data / "network.safetensors"), out=out, crop_ratios=(1.0, 0.8))
+    said = capsys.readouterr().out
+    # ten stretches of two pictures, a fifth of them held out
+    assert "16 pictures of 8 rooms fitted, 4 of 2 held out" in said
+    before = float(said.split("network only (r = 1)")[1].split()[0])
+    assert load_checkpoint(out).config.presets["fast"].expected_rmse < before

@@ -34,7 +34,7 @@ class NodeProcess:
 
     def __init__(self, log: Path, *args: str) -> None:
         self.log = log
-        command = [sys.executable, "-m", "fourier_depth_ros.ros.node", "--ros-args", *args]
+        command = [sys.executable, "-m", "fourier_depth_ros.ros.main", "--ros-args", *args]
         with log.open("wb") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
 

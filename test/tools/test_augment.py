@@ -153,7 +153,7 @@ def test_beyond_the_border_a_teacher_says_nothing(pair):
     agreed = torch.isfinite(found).numpy() == known
     assert not known.all()
     assert agreed.mean() > 0.98
-    assert set(found[torch.isfinite(found)].tolist()) == {1.0}
+    torch.testing.assert_close(found.nan_to_num(1.0), torch.ones(25, 50))
 
 
 def test_random_views_stay_in_their_range():

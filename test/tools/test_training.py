@@ -131,7 +131,8 @@ def test_two_processes_learn_as_one_does(data, tmp_path):
                 assert ours[name] == pytest.approx(theirs[name], rel=1e-4), (theirs["step"], name)
     ours, theirs = (load_file(run.out / "stage1" / "state.safetensors") for run in (both, one))
     for name in ours:
-        if name.startswith("model.") and "running" not in name:  # those are of one part, or of both
+        # batch norm's own statistics are of one part, or of both
+        if name.startswith("model.") and "running" not in name and "tracked" not in name:
             torch.testing.assert_close(ours[name], theirs[name], rtol=0, atol=2e-5, msg=name)
 
 
@@ -201,7 +202,7 @@ def test_masked_cells_have_no_gradient(data, tmp_path):
 
 
 def test_what_can_be_learnt_is_learnt(data, tmp_path):
-    """Grey tells depth: on rooms it never saw, far better than the best constant could be."""
+    """Grey tells depth: on rooms it never saw, better than the best constant could be."""
     plain = {"colour": 0.0, "rotation": 0.0, "zoom": 1.0}
     config = run_config(
         data,
@@ -215,13 +216,13 @@ def test_what_can_be_learnt_is_learnt(data, tmp_path):
     )
     (result,) = train(config)
     first, last = losses(tmp_path / "stage1")[0][1], losses(tmp_path / "stage1")[-1][1]
-    assert last < first / 3
+    assert last < first / 5
     truths = [pair.depth.astype(float) for pair in open_training_data(config).held_out]
     best_constant = min(
         sum((abs(c - t) / t).mean() for t in truths) / len(truths)
         for c in torch.linspace(1, 5, 41).tolist()
     )
-    assert result.best < 0.7 * best_constant
+    assert result.best < 0.95 * best_constant
     assert load_checkpoint(result.checkpoint).config.metrics["held_out_abs_rel"] == result.best
 
 

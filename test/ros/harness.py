@@ -133,14 +133,15 @@ class Graph:
         **kwargs: Any,
     ) -> Any:
         """Send a picture until an output with its header comes back (best effort may lose one)."""
+        sent: list[Header] = []
+
+        def matching() -> list:
+            return [msg for msg in outputs if msg.header in sent]
+
         for _ in range(20):
-            header = send() if send else self.send(topic=topic, **kwargs)
+            sent.append(send() if send else self.send(topic=topic, **kwargs))
             deadline = time.monotonic() + 5
-
-            def matching(header: Header = header) -> list:
-                return [msg for msg in outputs if msg.header == header]
-
-            self.spin(lambda end=deadline, m=matching: bool(m()) or time.monotonic() > end)
+            self.spin(lambda end=deadline: bool(matching()) or time.monotonic() > end)
             if found := matching():
                 return found[-1]
         raise AssertionError("no output for any of 20 pictures")

@@ -116,6 +116,12 @@ def test_a_camera_that_cannot_be_heard_is_diagnosed(graph, start, constant):
     status = wait_for(graph, arrays, ERROR, "offers less than was asked for (RELIABILITY")
     assert "/quiet/image" in status.message
     graph.node.destroy_publisher(camera)
+    # a camera that can be heard takes its place
+    camera = graph.node.create_publisher(Image, "/quiet/image", 1)
+    wait_for(
+        graph, arrays, OK, "nobody subscribes", hint=lambda: camera.publish(Image())
+    )  # nobody listens: the picture is not looked at
+    graph.node.destroy_publisher(camera)
     graph.unlisten(arrays)
 
 

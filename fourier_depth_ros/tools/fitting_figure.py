@@ -15,7 +15,6 @@ from fourier_depth_ros.config import CombinationSettings
 from fourier_depth_ros.core.checkpoint import Checkpoint
 from fourier_depth_ros.core.fourier import half_plane
 from fourier_depth_ros.core.moments import RING_WIDTH, ring_of_frequency, sum_by_ring
-from fourier_depth_ros.core.subsets import BALANCED_CROPS
 from fourier_depth_ros.tools.fitting import FitReport
 
 
@@ -69,16 +68,14 @@ def _draw_curve(axis: Any, report: FitReport) -> None:
         rmse = by_subset[preset.crop_ratios, preset.use_flips]
         places.setdefault((preset.crops, rmse), []).append(name)
     for place, names in places.items():
-        side, shift = ("left", 4) if place[0] < BALANCED_CROPS else ("right", -4)
-        axis.annotate(
-            ", ".join(names), place, xytext=(shift, 8), textcoords="offset points", ha=side
-        )
+        # up and to the right of a falling curve is room
+        axis.annotate(", ".join(names), place, xytext=(5, 5), textcoords="offset points")
     axis.set_xscale("log")
     ticks = sorted({s.settings.crops for s in report.ranked})
     shown = [t for i, t in enumerate(ticks) if i == 0 or i == len(ticks) - 1 or i % 3 == 0]
     axis.set_xticks(shown, labels=[str(tick) for tick in shown])
     axis.minorticks_off()
-    axis.margins(x=0.12)
+    axis.set_xlim(0.8, 3 * max(ticks))
     axis.set_xlabel("crops a frame (network passes)")
     axis.set_ylabel("cross-validated RMSE [canonical m]")
     axis.set_title(f"{report.pictures} pictures of {report.rooms} rooms")

@@ -41,7 +41,7 @@ setup(
         "bags": ["rosbags"],
         "sim": ["moderngl", "embreex"],  # and 'pip install --no-deps miniworld', apt's sweethome3d
         "train": ["lightning-fabric", "torchmetrics", "matplotlib", "h5py", "scipy", "rosbags"],
-        "demo": ["scikit-image", "matplotlib", "rosbags"],
+        "demo": ["scikit-image", "matplotlib", "rosbags", "torchmetrics"],
         "test": ["pytest", "pytest-timeout", "hypothesis", "beartype", "rosbags"],
     },
     zip_safe=True,

@@ -68,7 +68,7 @@ class Door:
 
 @pytest.fixture(scope="module")
 def graph(domain, tmp_path_factory):
-    """A camera whose shared memory has room for an 8K image; the shipped profile is for 16 MB."""
+    """A camera whose shared memory has room for many images, whatever else is running."""
     given = (share_directory() / "config" / "fastdds_shm.xml").read_text(encoding="utf-8")
     profile = tmp_path_factory.mktemp("transport") / "large.xml"
     profile.write_text(given.replace("16777216", "134217728"), encoding="utf-8")
@@ -221,21 +221,18 @@ def test_a_camera_may_change_its_size_and_encoding_in_mid_stream(graph, door):
     graph.unlisten(clouds)
 
 
-def test_an_8k_image_and_a_very_wide_one(graph, door):
-    graph.send_info(Intrinsics(fx=6144.0, fy=6144.0, cx=3839.5, cy=2159.5, width=7680, height=4320))
-    assert graph.set(output_size="64x36").successful
-
-    def send(height, width):
-        header = graph.header()
-        msg = Image(header=header, height=height, width=width, encoding="mono8", step=width)
-        msg.data.frombytes(bytes(height * width))
+def test_a_very_wide_image(graph, door):
+    def send():
+        msg = Image(header=graph.header(), height=32, width=20_000, encoding="mono8", step=20_000)
+        msg.data.frombytes(bytes(32 * 20_000))
         graph.publish(Image, "image", msg)
-        return header
+        return msg.header
 
-    assert door.depth(send=lambda: send(4320, 7680)) == pytest.approx(2.0, abs=1e-3)
-    door.status_after(lambda: send(32, 20_000), WARN, "the picture is 20000x32: cropped")
-    assert graph.set(output_size="").successful
     graph.send_info()
+    assert graph.set(output_size="64x36").successful
+    assert door.depth(send=send) == pytest.approx(2.0, abs=1e-3)
+    door.status_after(send, WARN, "the picture is 20000x32: cropped")
+    assert graph.set(output_size="").successful
     door.works()
 
 

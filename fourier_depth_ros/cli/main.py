@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import tyro
 
+from fourier_depth_ros.cli.benchmark import benchmark
 from fourier_depth_ros.cli.camera import camera
 from fourier_depth_ros.cli.demo import demo
 from fourier_depth_ros.cli.evaluate import evaluate
@@ -31,6 +32,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "grow": grow,
     "simulate": simulate,
     "export": export,
+    "benchmark": benchmark,
     "demo": demo,
 }
 

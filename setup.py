@@ -39,6 +39,8 @@ setup(
     ],
     extras_require={
         "bags": ["rosbags"],
+        "fast": ["openvino"],
+        "export": ["onnx", "onnxscript", "onnxruntime", "openvino", "nncf"],
         "sim": ["moderngl", "embreex"],  # and 'pip install --no-deps miniworld', apt's sweethome3d
         "train": ["lightning-fabric", "torchmetrics", "matplotlib", "h5py", "scipy", "rosbags"],
         "demo": ["scikit-image", "matplotlib", "rosbags", "torchmetrics"],
@@ -47,7 +49,7 @@ setup(
     zip_safe=True,
     entry_points={
         "console_scripts": [
-            f"depth_node = {NAME}.ros.node:main",
+            f"depth_node = {NAME}.ros.main:main",
             f"fourier-depth = {NAME}.cli.main:main",
         ]
     },

@@ -71,7 +71,7 @@ def demo(*, out: Path = Path("demo"), seconds: float = 8.0, rate: float = 10.0) 
     rclpy.init(args=[])
     listener = DepthListener(namespace)
     camera = ["cli.main", "camera", str(out / "photographs"), "--rate", str(rate)]
-    node = ["ros.node", "--ros-args", "-r", f"__ns:={namespace}"]
+    node = ["ros.main", "--ros-args", "-r", f"__ns:={namespace}"]
     try:
         with _process([*camera, "--namespace", namespace]) as a, _process(node) as b:
             print(f"camera and depth node run in {namespace}; waiting for the first depth")

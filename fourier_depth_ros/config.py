@@ -7,6 +7,7 @@ frozen pydantic models. This module imports neither torch nor rclpy, so that ``-
 from __future__ import annotations
 
 import math
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -234,7 +235,6 @@ class NodeParameters(Settings):
         "",
         "px",
         "WIDTHxHEIGHT of the outputs, such as 320x240; '': the image's",
-        pattern=r"^([1-9]\d{0,3}x[1-9]\d{0,3})?$",
     )
     depth_encoding: Literal["32FC1", "16UC1"] = _live(
         "32FC1", "", "32FC1: metres, NaN invalid; 16UC1: millimetres, 0 invalid (REP 118)"
@@ -255,6 +255,8 @@ class NodeParameters(Settings):
     @field_validator("output_size")
     @classmethod
     def _size(cls, size: str) -> str:
+        if not re.fullmatch(r"([1-9]\d{0,3}x[1-9]\d{0,3})?", size):
+            raise ValueError(f"{size!r} is not WIDTHxHEIGHT; give a size such as 320x240, or ''")
         width, _, height = size.partition("x")
         if size and int(width) * int(height) > 7680 * 4320:
             raise ValueError(f"{size} is more than 8K; give at most 7680x4320")

@@ -22,6 +22,7 @@ from fourier_depth_ros.config import PRESETS, NodeParameters, Preset
 
 #: Parameters that rclpy itself declares.
 _FOREIGN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
+_KINDS = {str: "text", int: "an integer", float: "a number", bool: "true or false"}
 _NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 
 
@@ -181,9 +182,7 @@ def coerce(name: str, value: Any) -> Any:
     if kind is str and isinstance(value, float) and not math.isfinite(value):
         return str(value)  # YAML reads an unquoted nan or inf, as `ros2 param dump` writes it
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ParameterError(
-            f"{name}: {value!r} is a {type(value).__name__}, expected a {kind.__name__}"
-        )
+        raise ParameterError(f"{name}: {value!r} is not {_KINDS[kind]}")
     return value
 
 

@@ -8,7 +8,6 @@ from std_msgs.msg import Header
 from fourier_depth_ros.core.geometry import Intrinsics, fit_intrinsics
 from fourier_depth_ros.ros.conversions import intrinsics_from_msg, scale_camera_info
 
-
 #: Sizes whose camera_info is remembered.
 _SIZES = 8
 

@@ -108,6 +108,8 @@ def plot(report: dict[str, Any], path: Path) -> None:
             r for r in report["frames"] if r["trunk"] == trunk and r["backend"] == report["best"]
         ]
         rows.sort(key=lambda r: r["crops"])
+        if not rows:
+            continue
         crops = [r["crops"] for r in rows]
         label = trunk.replace("resnet", "ResNet-")
         left.plot(crops, [r["frame_ms"] for r in rows], marker=marker, label=f"{label}, frame")

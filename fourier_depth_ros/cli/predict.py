@@ -55,9 +55,9 @@ def predict(
     import torch
     import tqdm
 
-    from fourier_depth_ros.core.checkpoint import load_checkpoint
-    from fourier_depth_ros.core.estimator import DepthEstimator, limit_depth
+    from fourier_depth_ros.core.estimator import limit_depth
     from fourier_depth_ros.resources import find_checkpoint
+    from fourier_depth_ros.runtime import open_estimator
     from fourier_depth_ros.tools.sources import open_source
     from fourier_depth_ros.tools.writing import write_depth
 
@@ -69,7 +69,7 @@ def predict(
     path, why = find_checkpoint(checkpoint, torch.cuda.is_available() and device != "cpu")
     if why:
         print(f"fourier-depth: {why}", file=sys.stderr)
-    estimator = DepthEstimator(load_checkpoint(path), device)
+    estimator = open_estimator(path, device=device)
     chosen = _choose(estimator, preset, crop_ratios, use_flips, combination)
     estimator.set_combination(chosen)
     out.mkdir(parents=True, exist_ok=True)

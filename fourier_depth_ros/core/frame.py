@@ -126,8 +126,9 @@ def run_plainly(frame: Frame, device: torch.device) -> FrameRunner:
 class Backend:
     """How the network and the frame around it are run; `fourier_depth_ros.runtime` makes others.
 
-    name, precision: for people. network: see NetworkRunner. capture: makes the runner of a frame,
-    once for each size of picture and combination.
+    name, precision, why: for people; ``why`` it was chosen, '' where somebody asked for it.
+    network: see NetworkRunner. capture: makes the runner of a frame, once for each size of picture
+    and combination.
     """
 
     name: str
@@ -135,6 +136,7 @@ class Backend:
     precision: str
     network: NetworkRunner
     capture: Callable[[Frame, torch.device], FrameRunner] = run_plainly
+    why: str = ""
 
 
 def eager_backend(network: DepthEstimationNetwork, device: torch.device, precision: str) -> Backend:

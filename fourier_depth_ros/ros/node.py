@@ -194,9 +194,11 @@ class DepthNode(LifecycleNode):
             "network": estimator.config.network.trunk,
             "device": f"{estimator.device}, {estimator.precision}, {estimator.backend.name}",
         }
+        backend = estimator.backend
+        reason = f" ('auto': {backend.why})" if backend.why else ""
         self.get_logger().info(
             f"{path.name}: {estimator.config.network.trunk} in {estimator.precision} on "
-            f"{estimator.device} by {estimator.backend.name}; {_describe(settings)}"
+            f"{estimator.device} by {backend.name}{reason}; {_describe(settings)}"
         )
         return estimator, settings
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
@@ -79,21 +80,28 @@ def open_backend(
             return _open(checkpoint, name, where, exactness, quantized)
         except ImportError as error:
             raise ValueError(str(error)) from error
-    first = _first_choice(where, exactness)
+    first, why = _first_choice(where, exactness)
     try:
-        return _open(checkpoint, first, where, exactness, quantized)
+        return replace(_open(checkpoint, first, where, exactness, quantized), why=why)
     except (ImportError, RuntimeError, OSError) as error:
         if first == "eager" or exactness == "int8":
             raise ValueError(f"backend: {error}") from error
         warn(f"backend: '{first}' does not work here ({error}); torch runs the network, slower")
-        return eager_backend(checkpoint.network, where, exactness)
+        fallback = eager_backend(checkpoint.network, where, exactness)
+        return replace(fallback, why=f"'{first}' does not work")
 
 
-def _first_choice(device: torch.device, precision: str) -> str:
+def _first_choice(device: torch.device, precision: str) -> tuple[str, str]:
+    """What "auto" tries first, and why."""
     if device.type == "cuda":
-        return "graph"
-    openvino = find_spec("openvino") is not None and precision != "float16"
-    return "openvino" if openvino or precision == "int8" else "eager"
+        return "graph", "there is CUDA"
+    if precision == "int8":
+        return "openvino", "int8 is its own"
+    if precision == "float16":
+        return "eager", "float16 on a CPU is torch's alone"
+    if find_spec("openvino") is not None:
+        return "openvino", "it is installed"
+    return "eager", "openvino, which is faster on a CPU, is not installed"
 
 
 def _open(

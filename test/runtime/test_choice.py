@@ -25,11 +25,11 @@ def installed(monkeypatch):
 
 def test_auto_takes_openvino_on_a_cpu_where_it_is_installed(installed):
     installed(True)
-    assert choice._first_choice(CPU, "bfloat16") == "openvino"
-    assert choice._first_choice(CPU, "float16") == "eager"  # which OpenVINO does not have there
+    assert choice._first_choice(CPU, "bfloat16")[0] == "openvino"
+    assert choice._first_choice(CPU, "float16")[0] == "eager"  # which OpenVINO does not have there
     installed(False)
-    assert choice._first_choice(CPU, "bfloat16") == "eager"
-    assert choice._first_choice(torch.device("cuda"), "float16") == "graph"
+    assert choice._first_choice(CPU, "bfloat16")[0] == "eager"
+    assert choice._first_choice(torch.device("cuda"), "float16")[0] == "graph"
 
 
 def test_auto_without_openvino_is_torch(installed):

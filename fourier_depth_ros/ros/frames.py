@@ -66,9 +66,7 @@ class FrameProcessor:
         stages.mark("predict")
         info = None
         if intrinsics is not None:
-            info = self._camera.scaled_info(
-                (width, height), output_size[1], output_size[0], msg.header
-            )
+            info = self._camera.scaled_info(output_size[1], output_size[0], msg.header)
         outputs.publish(DepthFrame(msg.header, rgb, depth, std, intrinsics, info), settings)
         stages.mark("publish")
         self._explain_std(std_wanted and std is None)

@@ -128,7 +128,7 @@ def test_camera_info_gives_finite_intrinsics_or_a_reason(k, p, pixels):
         return
     assert (intrinsics.width, intrinsics.height) == (160, 120)
     assert 0 < intrinsics.fx < np.inf
-    camera.scaled_info((80, 60), 80, 60, Header())
+    camera.scaled_info(80, 60, Header())
 
 
 @pytest.fixture

@@ -303,9 +303,9 @@ def test_requests_that_make_no_sense_are_ignored_or_refused(graph, door):
     graph.node.destroy_client(client)
     for transition in (Transition(id=Transition.TRANSITION_ACTIVATE), Transition(id=99)):
         request = ChangeState.Request(transition=transition)
-        assert not graph.call(ChangeState, "depth/change_state", request).success
+        assert not graph.call_again(ChangeState, "depth/change_state", request).success
     request = ChangeState.Request(transition=Transition(label="nonsense"))
-    assert not graph.call(ChangeState, "depth/change_state", request).success
+    assert not graph.call_again(ChangeState, "depth/change_state", request).success
     refused = graph.set(depth_scale=3, use_sim_time="soon")
     assert not refused.successful
     assert not graph.set(depth_scale=3, no_such_parameter=1).successful

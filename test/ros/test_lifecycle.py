@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from checkpoints import save_constant
-from harness import set_parameters
+from harness import PATIENCE, set_parameters
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from safetensors import safe_open
@@ -20,12 +20,20 @@ from fourier_depth_ros.ros.conversions import depth_from_msg
 
 
 def transition(graph, number):
+    """Whether it succeeded. A busy server may lose a new client's first call, or its answer."""
     request = ChangeState.Request(transition=Transition(id=number))
-    return graph.call(ChangeState, "depth/change_state", request).success
+    before = state(graph)
+    for _ in range(4):
+        try:
+            return graph.call(ChangeState, "depth/change_state", request, PATIENCE / 4).success
+        except AssertionError:
+            if state(graph) != before:
+                return True
+    raise AssertionError(f"transition {number} has no answer")
 
 
 def state(graph):
-    return graph.call(GetState, "depth/get_state", GetState.Request()).current_state.id
+    return graph.call_again(GetState, "depth/get_state", GetState.Request()).current_state.id
 
 
 def test_a_missing_checkpoint_is_a_failure_with_a_reason_and_a_retry_works(
@@ -83,7 +91,7 @@ def test_no_wrong_checkpoint_is_more_than_a_failure_with_a_reason(graph, start, 
             path.write_bytes(content)
             failures = node.output().count("cannot configure: ")
             assert not transition(graph, Transition.TRANSITION_CONFIGURE)
-            graph.spin(lambda n=failures: node.output().count("cannot configure: ") == n + 1)
+            graph.spin(lambda n=failures: node.output().count("cannot configure: ") > n)
             assert reason in node.output().splitlines()[-1]
     path.write_bytes(rewritten(constant, presets=one_preset))
     assert transition(graph, Transition.TRANSITION_CONFIGURE)
@@ -92,7 +100,7 @@ def test_no_wrong_checkpoint_is_more_than_a_failure_with_a_reason(graph, start, 
     assert not refused.successful
     assert "preset: 'paper' is not in this checkpoint, which has fast" in refused.reason
     path.write_bytes(whole[:9999])
-    response = graph.call(Trigger, "depth/reload", Trigger.Request())
+    response = graph.call_again(Trigger, "depth/reload", Trigger.Request())
     assert not response.success
     assert "not a whole safetensors file" in response.message
     depths = graph.listen(Image, "depth/image")

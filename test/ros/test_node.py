@@ -212,7 +212,7 @@ def test_startup_parameters_say_so(graph, depths):
 
 
 def test_reload(graph, depths):
-    response = graph.call(Trigger, "depth/reload", Trigger.Request())
+    response = graph.call_again(Trigger, "depth/reload", Trigger.Request())
     assert response.success
     assert "1 crop a frame" in response.message
     assert flat(graph.answer(depths)) == pytest.approx(2.0, abs=1e-3)

@@ -33,7 +33,7 @@ def share_directory() -> Path:
 
 
 def find_checkpoint(name: str, cuda: bool) -> tuple[Path, str]:
-    """The checkpoint file behind a path, a name in models/ ('resnet18_starter') or 'auto'.
+    """The checkpoint file behind a path, a name in models/ ('resnet18_rooms') or 'auto'.
 
     'auto' is a ResNet-152 where there is CUDA and such a file, else the smallest one. Returns the
     path, and for 'auto' a sentence that says what was chosen and why ('' else).

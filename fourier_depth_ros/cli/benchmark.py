@@ -18,7 +18,7 @@ def benchmark(
     *,
     json: Path,
     quick: bool = False,
-    checkpoint: str = "resnet18_starter",
+    checkpoint: str = "resnet18_rooms",
     large: str = "",
     rooms: Path | None = None,
     device: str = "auto",

@@ -95,5 +95,5 @@ def _draw_weights(axis: Any, checkpoint: Checkpoint) -> Any:
     axis.set_xlabel(f"frequency band: |k| from, {RING_WIDTH:g} wide [cycles per picture]")
     axis.set_ylabel("crop ratio")
     axis.set_title("weight of each ratio")
-    axis.legend(loc="upper right")
+    axis.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0))
     return image

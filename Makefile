@@ -1,7 +1,7 @@
 # make demo: pictures through the depth node over DDS, and a contact sheet in demo/
 # make test: everything that continuous integration checks
 # make matrix: the tests on Python 3.10, 3.12 and 3.13, NumPy 1.26, OpenCV 4 and Jazzy; see docs/matrix.md
-# Demo and test set up .venv on the first call (5 GB with PyTorch) and are quick the second time.
+# Demo and test set up .venv on the first call (7 GB with PyTorch) and are quick the second time.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin

@@ -3,7 +3,7 @@
     python3 test/matrix.py                                  every row
     python3 test/matrix.py py312-jazzy -- test/core -x      one row, some tests
 
-A row is an environment in build/matrix/NAME (6 GB each, kept for the next call), made of
+A row is an environment in build/matrix/NAME (7 GB each, kept for the next call), made of
 requirements.txt with other pins. Prints a table for docs/matrix.md; exit code 1 if a row failed.
 Standard library only: it runs with any Python from 3.10 on.
 """

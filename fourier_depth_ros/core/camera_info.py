@@ -35,7 +35,8 @@ def intrinsics_from_camera_info(info: Any) -> Intrinsics:
         )
     width = (info.roi.width or info.width) // max(info.binning_x, 1)
     height = (info.roi.height or info.height) // max(info.binning_y, 1)
-    (fx, _, cx), (_, fy, cy), _ = (image_from_sensor(info, width, height) @ matrix).tolist()
+    with np.errstate(over="ignore", invalid="ignore"):  # Intrinsics refuses what is not finite
+        (fx, _, cx), (_, fy, cy), _ = (image_from_sensor(info, width, height) @ matrix).tolist()
     return Intrinsics(fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)
 
 

@@ -145,8 +145,9 @@ def scale_camera_info(info: CameraInfo, width: int, height: int) -> CameraInfo:
     change = image_from_sensor(info, width, height)
     scaled = copy.deepcopy(info)
     scaled.width, scaled.height = width, height
-    scaled.k = (change @ np.reshape(info.k, (3, 3))).ravel()
-    scaled.p = (change @ np.reshape(info.p, (3, 4))).ravel()
+    with np.errstate(over="ignore", invalid="ignore"):  # an absurd calibration stays one
+        scaled.k = (change @ np.reshape(info.k, (3, 3))).ravel()
+        scaled.p = (change @ np.reshape(info.p, (3, 4))).ravel()
     scaled.binning_x = scaled.binning_y = 0
     scaled.roi = type(info.roi)()
     return scaled

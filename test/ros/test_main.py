@@ -1,10 +1,13 @@
-"""The executable, before there is a node."""
+"""The executable, before there is a node, and after."""
 
 import signal
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
+from harness import set_parameters
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -38,3 +41,20 @@ def test_a_params_file_that_ros_cannot_read_is_named_without_a_traceback(tmp_pat
     assert str(file) in ended.stderr
     assert "same type" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_the_middleware_leaves_no_shared_memory_behind(start, constant):
+    before = segments()
+    node = start(*set_parameters(checkpoint=constant, combination="mean"))
+    deadline = time.monotonic() + 60
+    while not segments() - before and time.monotonic() < deadline:
+        time.sleep(0.1)
+    own = segments() - before
+    assert own
+    assert node.end() == 0
+    assert not own & segments()
+
+
+def segments():
+    """Fast DDS's shared memory: a file for each participant."""
+    return {f.name for f in Path("/dev/shm").glob("fastdds_*") if "port" not in f.name}

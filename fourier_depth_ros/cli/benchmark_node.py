@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from fourier_depth_ros.cli.child import child
 
 #: How long the node may take to its first depth: on a new machine it converts the network first.
 PATIENCE = 180.0
@@ -68,10 +66,10 @@ def measure_node(case: NodeCase, checkpoint: Path, device: str, folder: Path) ->
     rclpy.init(args=[])
     ears = _ears(namespace)
     try:
-        with _process([*camera, "--namespace", namespace]) as eyes:
+        with child([*camera, "--namespace", namespace], quiet=True) as eyes:
             _spin(ears, lambda: ears.count_publishers(f"{namespace}/image") > 0, [eyes])
             start = time.monotonic()
-            with _process(node) as brain:
+            with child(node, quiet=True) as brain:
                 _spin(ears, lambda: bool(ears.ages), [eyes, brain])
                 first = time.monotonic() - start
                 return {"first_depth_s": round(first, 2), **_watch(ears, case, [eyes, brain])}
@@ -157,23 +155,6 @@ def _spin(
                 raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
         if time.monotonic() > deadline:
             raise RuntimeError(f"the node gave too little depth within {patience:.0f} s")
-
-
-@contextmanager
-def _process(module: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A module of this package in a process of its own, ended by Ctrl-C's signal."""
-    name, *arguments = module
-    command = [sys.executable, "-m", f"fourier_depth_ros.{name}", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(timeout=20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _cpu_seconds(pid: int) -> float:

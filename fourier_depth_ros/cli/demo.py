@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from fourier_depth_ros.cli.child import child
 
 if TYPE_CHECKING:
     from fourier_depth_ros.ros.listener import DepthListener
@@ -73,7 +71,7 @@ def demo(*, out: Path = Path("demo"), seconds: float = 8.0, rate: float = 10.0) 
     camera = ["cli.main", "camera", str(out / "photographs"), "--rate", str(rate)]
     node = ["ros.main", "--ros-args", "-r", f"__ns:={namespace}"]
     try:
-        with _process([*camera, "--namespace", namespace]) as a, _process(node) as b:
+        with child([*camera, "--namespace", namespace]) as a, child(node) as b:
             print(f"camera and depth node run in {namespace}; waiting for the first depth")
             _wait_for_depth(listener, [a, b])
             phases, shots = [], []
@@ -93,21 +91,6 @@ def demo(*, out: Path = Path("demo"), seconds: float = 8.0, rate: float = 10.0) 
     if not all(phase.frames_out for phase in phases):
         raise RuntimeError("a phase had no depth; see the node's messages above")
     print(f"look at {sheet}; figures in {out / 'report.json'}")
-
-
-@contextmanager
-def _process(module: list[str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A module of this package in a process of its own, ended by Ctrl-C's signal."""
-    name, *arguments = module
-    process = subprocess.Popen([sys.executable, "-m", f"fourier_depth_ros.{name}", *arguments])
-    try:
-        yield process
-    finally:
-        process.send_signal(signal.SIGINT)
-        try:
-            process.wait(timeout=15)
-        except subprocess.TimeoutExpired:
-            process.kill()
 
 
 def _wait_for_depth(listener: DepthListener, processes: list[subprocess.Popen[bytes]]) -> None:

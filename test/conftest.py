@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+SHARED_MEMORY = Path(__file__).parents[1] / "config" / "fastdds_shm.xml"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -27,4 +31,24 @@ def domain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
         patch.setenv("ROS_LOG_DIR", str(tmp_path_factory.mktemp("log")))
         patch.setenv("PYTHONUNBUFFERED", "1")
         patch.setitem(os.environ, "RCUTILS_COLORIZED_OUTPUT", "0")
+        _make_room_for_images(number, tmp_path_factory.mktemp("transport") / "large.xml")
         yield number
+
+
+def _make_room_for_images(domain: int, profile: Path) -> None:
+    """Give this process, as a camera, a shared memory that holds many images at once.
+
+    Fast DDS reads its profiles once in a process, with the first participant: so here, before any
+    test makes one. Children do not inherit it; what they set themselves is under test.
+    """
+    import rclpy
+
+    given = SHARED_MEMORY.read_text(encoding="utf-8")
+    profile.write_text(given.replace("16777216", "134217728"), encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in PROFILES:
+            patch.setenv(variable, str(profile))
+        context = rclpy.Context()
+        rclpy.init(context=context, domain_id=domain)
+        rclpy.create_node("first", context=context).destroy_node()
+        rclpy.shutdown(context=context)

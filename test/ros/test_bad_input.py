@@ -13,7 +13,6 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import String
 
 from fourier_depth_ros.core.geometry import Intrinsics
-from fourier_depth_ros.resources import share_directory
 from fourier_depth_ros.ros.conversions import (
     depth_from_msg,
     image_to_msg,
@@ -64,20 +63,6 @@ class Door:
     def close(self):
         self.graph.unlisten(self.depths)
         self.graph.unlisten(self.arrays)
-
-
-@pytest.fixture(scope="module")
-def graph(domain, tmp_path_factory):
-    """A camera whose shared memory has room for many images, whatever else is running."""
-    given = (share_directory() / "config" / "fastdds_shm.xml").read_text(encoding="utf-8")
-    profile = tmp_path_factory.mktemp("transport") / "large.xml"
-    profile.write_text(given.replace("16777216", "134217728"), encoding="utf-8")
-    with pytest.MonkeyPatch.context() as patch:
-        for variable in ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE"):
-            patch.setenv(variable, str(profile))
-        graph = Graph(domain)
-    yield graph
-    graph.close()
 
 
 @pytest.fixture(scope="module")

@@ -33,11 +33,11 @@ class HalfPlane:
     sums over the half plane into sums over the disc (Parseval).
     """
 
-    rows: Int[Tensor, frequencies]
-    columns: Int[Tensor, frequencies]
-    mirrored_rows: Int[Tensor, frequencies]
-    radius: Float[Tensor, frequencies]
-    multiplicity: Float[Tensor, frequencies]
+    rows: Int[Tensor, " frequencies"]
+    columns: Int[Tensor, " frequencies"]
+    mirrored_rows: Int[Tensor, " frequencies"]
+    radius: Float[Tensor, " frequencies"]
+    multiplicity: Float[Tensor, " frequencies"]
     disc: Bool[Tensor, "rows columns"]
 
 
@@ -95,7 +95,7 @@ class FourierCombiner(nn.Module):
         self,
         weights: Float[Tensor, "frequencies 2 candidates"],
         offset: Float[Tensor, "frequencies 2"],
-        outside: Float[Tensor, candidates],
+        outside: Float[Tensor, " candidates"],
     ) -> None:
         super().__init__()
         half = half_plane()

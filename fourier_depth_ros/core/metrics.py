@@ -72,12 +72,12 @@ class PictureSums(NamedTuple):
     sums: Float[Tensor, "pictures maps columns"]
 
     @property
-    def numbers(self) -> Int[Tensor, pictures]:
+    def numbers(self) -> Int[Tensor, " pictures"]:
         """The pictures' places in the data, ascending."""
         return self.keys[:, 0]
 
     @property
-    def groups(self) -> Int[Tensor, pictures]:
+    def groups(self) -> Int[Tensor, " pictures"]:
         """The pictures' rooms."""
         return self.keys[:, 1]
 
@@ -233,7 +233,7 @@ def _raised(predicted: Float[Tensor, "maps pixels"]) -> Float[Tensor, "maps pixe
 
 def _spearman(
     predicted: Float[Tensor, "maps height width"], truth: Float[Tensor, "height width"]
-) -> Float[Tensor, maps]:
+) -> Float[Tensor, " maps"]:
     """Spearman's rank correlation over a lattice of the valid pixels; NaN where one is constant."""
     t = truth[::RANK_STRIDE, ::RANK_STRIDE]
     valid = torch.isfinite(t) & (t > 0)

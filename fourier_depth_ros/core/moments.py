@@ -25,7 +25,7 @@ RING_WIDTH = 3.0
 
 
 @lru_cache(maxsize=1)
-def ring_of_frequency() -> Int[Tensor, frequencies]:
+def ring_of_frequency() -> Int[Tensor, " frequencies"]:
     """The ring of each half-plane frequency; ring 0 holds DC."""
     return (half_plane().radius / RING_WIDTH).long()
 
@@ -41,7 +41,7 @@ def _membership() -> Float[Tensor, "rings frequencies_and_parts"]:
 
 def sum_by_ring(
     values: Float[Tensor, "frequencies 2 *columns"],
-) -> Float[Tensor, rings * columns]:
+) -> Float[Tensor, " rings *columns"]:
     """Sums over both parts of the frequencies of each ring; all rings make up the disc."""
     flat = values.reshape(values.shape[0] * 2, -1)
     return (_membership() @ flat).reshape(-1, *values.shape[2:])
@@ -111,7 +111,7 @@ class Moments:
         self,
         selected: list[int],
         weights: Float[Tensor, "rings candidates"],
-        outside: Float[Tensor, candidates],
+        outside: Float[Tensor, " candidates"],
     ) -> float:
         """square_sum of weights that are the same all over each ring, without constants."""
         error = _with_truth(weights)
@@ -124,7 +124,7 @@ class Moments:
         selected: list[int],
         weights: Float[Tensor, "frequencies 2 candidates"],
         offset: Float[Tensor, "frequencies 2"],
-        outside: Float[Tensor, candidates],
+        outside: Float[Tensor, " candidates"],
     ) -> float:
         """Sum over these pictures of the mean square error [m^2] that such weights have on them.
 
@@ -138,7 +138,7 @@ class Moments:
         inside = (squares * half_plane().multiplicity).sum() / (GRID[0] * GRID[1]) ** 2
         return float(inside + self._beyond(selected, outside))
 
-    def _beyond(self, selected: list[int], outside: Float[Tensor, candidates]) -> Tensor:
+    def _beyond(self, selected: list[int], outside: Float[Tensor, " candidates"]) -> Tensor:
         error = _with_truth(outside)
         return error @ _part(self.outside, [*selected, -1]) @ error
 

@@ -35,7 +35,7 @@ class Weights(NamedTuple):
 
     weights: Float[Tensor, "frequencies 2 candidates"]
     offset: Float[Tensor, "frequencies 2"]
-    outside: Float[Tensor, candidates]
+    outside: Float[Tensor, " candidates"]
     settings: CombinationSettings
 
     def combiner(self) -> FourierCombiner:
@@ -225,7 +225,7 @@ def select_candidates(ratios: tuple[float, ...], settings: CombinationSettings) 
     return plain + [len(ratios) + i for i in plain] if settings.use_flips else plain
 
 
-def largest_ratio_mean(settings: CombinationSettings) -> Float[Tensor, candidates]:
+def largest_ratio_mean(settings: CombinationSettings) -> Float[Tensor, " candidates"]:
     """w0: the mean of the subset's largest ratio, 1/2 each with flips, 1 without."""
     w0 = torch.zeros(settings.candidates, dtype=torch.float64)
     w0[0] = 1.0

@@ -32,9 +32,9 @@ def standard_deviation(
 
 
 def fit_uncertainty(
-    depth: Float[Tensor, pixels],
-    spread: Float[Tensor, pixels],
-    error: Float[Tensor, pixels],
+    depth: Float[Tensor, " pixels"],
+    spread: Float[Tensor, " pixels"],
+    error: Float[Tensor, " pixels"],
 ) -> Uncertainty:
     """The model of maximum likelihood for Gaussian errors [m]; the spread is unused where it is 0.
 
@@ -64,14 +64,16 @@ def fit_uncertainty(
     return Uncertainty(floor=floor, per_depth=per_depth, per_spread=per_spread if used else 0.0)
 
 
-def coverage(error: Float[Tensor, pixels], sigma: Float[Tensor, pixels], width: float) -> float:
+def coverage(
+    error: Float[Tensor, " pixels"], sigma: Float[Tensor, " pixels"], width: float
+) -> float:
     """Share of the errors within ``width`` sigmas; 0.683 and 0.954 for 1 and 2 if Gaussian."""
     return float((error.abs() <= width * sigma).double().mean())
 
 
 def sparsification(
-    error: Float[Tensor, pixels], order: Float[Tensor, pixels]
-) -> Float[Tensor, steps]:
+    error: Float[Tensor, " pixels"], order: Float[Tensor, " pixels"]
+) -> Float[Tensor, " steps"]:
     """RMSE of what is left after removing the pixels of largest ``order``: 0 %, 2 %, .. 98 %.
 
     Relative to the RMSE of all pixels.
@@ -81,7 +83,7 @@ def sparsification(
     return (kept[counts - 1] / counts).sqrt() / (kept[-1] / len(error)).sqrt()
 
 
-def ause(error: Float[Tensor, pixels], sigma: Float[Tensor, pixels]) -> float:
+def ause(error: Float[Tensor, " pixels"], sigma: Float[Tensor, " pixels"]) -> float:
     """Area between the sparsification curves by sigma and by the true error; 0 is perfect.
 
     Ilg et al., "Uncertainty Estimates and Multi-Hypotheses Networks for Optical Flow", ECCV 2018.

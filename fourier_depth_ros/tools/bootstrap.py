@@ -12,7 +12,7 @@ _ENDS = (0.025, 0.975)
 
 
 def room_draws(
-    rooms: Int[Tensor, pictures], draws: int = DRAWS, seed: int = 0
+    rooms: Int[Tensor, " pictures"], draws: int = DRAWS, seed: int = 0
 ) -> Float[Tensor, "draws pictures"] | None:
     """How often each picture counts in each draw of as many rooms as there are, with replacement.
 

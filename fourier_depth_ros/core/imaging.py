@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from array import array
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 import cv2
 import numpy as np
@@ -24,6 +24,18 @@ DEPTH_ENCODINGS = ("32FC1", "16UC1", "mono16")
 
 class ImageError(ValueError):
     """An image that cannot be decoded or encoded; the message says why, and what to do."""
+
+
+@runtime_checkable
+class RawImage(Protocol):
+    """The fields of a sensor_msgs/Image to decode, be it rclpy's message or rosbags'."""
+
+    height: int
+    width: int
+    encoding: str
+    is_bigendian: int
+    step: int
+    data: RawData
 
 
 class _Layout(NamedTuple):
@@ -70,6 +82,18 @@ _LAYOUTS = {
     "nv21": _Layout("u1", 1, cv2.COLOR_YUV2RGB_NV21, chroma_rows=True, block=(2, 2)),
 }
 COLOR_ENCODINGS = tuple(_LAYOUTS)
+
+
+def fields_of(image: RawImage) -> tuple[RawData, int, int, str, int, bool]:
+    """The arguments of `decode_image` and of `decode_depth`, in their order."""
+    return (
+        image.data,
+        image.height,
+        image.width,
+        image.encoding,
+        image.step,
+        bool(image.is_bigendian),
+    )
 
 
 def decode_image(

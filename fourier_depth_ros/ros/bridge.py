@@ -27,7 +27,7 @@ from jaxtyping import UInt8
 from rclpy.logging import get_logger
 from sensor_msgs.msg import Image
 
-from fourier_depth_ros.core.imaging import decode_image
+from fourier_depth_ros.core.imaging import decode_image, fields_of
 
 _BAYER = ("rggb", "bggr", "gbrg", "grbg")
 #: Bytes of a pixel in the encodings that are cv_bridge's to convert.
@@ -112,7 +112,7 @@ def agreeing_encodings() -> list[str]:
     for encoding, pixel_bytes in PIXEL_BYTES.items():
         msg = Image(height=4, width=6, encoding=encoding, step=6 * pixel_bytes)
         msg.data.frombytes(content[: 4 * msg.step])
-        expected = decode_image(msg.data, msg.height, msg.width, encoding, msg.step)
+        expected = decode_image(*fields_of(msg))
         rgb = _convert(convert, msg)
         if rgb is None:
             continue

@@ -23,6 +23,7 @@ from fourier_depth_ros.core.imaging import (
     decode_image,
     encode_depth,
     encode_image,
+    fields_of,
 )
 from fourier_depth_ros.ros.bridge import decode_by_cv_bridge
 
@@ -54,9 +55,7 @@ def image_from_msg(msg: Image | CompressedImage) -> UInt8[np.ndarray, "height wi
     by_cv_bridge = decode_by_cv_bridge(msg)
     if by_cv_bridge is not None:
         return by_cv_bridge
-    return decode_image(
-        msg.data, msg.height, msg.width, msg.encoding, msg.step, bool(msg.is_bigendian)
-    )
+    return decode_image(*fields_of(msg))
 
 
 def image_to_msg(
@@ -76,9 +75,7 @@ def depth_from_msg(msg: Image) -> Float32[np.ndarray, "height width"]:
     Raises:
         ImageError: see `decode_depth`.
     """
-    return decode_depth(
-        msg.data, msg.height, msg.width, msg.encoding, msg.step, bool(msg.is_bigendian)
-    )
+    return decode_depth(*fields_of(msg))
 
 
 def depth_to_msg(

@@ -13,7 +13,7 @@ from jaxtyping import UInt8
 
 from fourier_depth_ros.core.camera_info import intrinsics_from_camera_info
 from fourier_depth_ros.core.geometry import Intrinsics, fit_intrinsics
-from fourier_depth_ros.core.imaging import decode_compressed, decode_image
+from fourier_depth_ros.core.imaging import decode_compressed, decode_image, fields_of
 from fourier_depth_ros.tools.sources import Frame, FrameSource
 
 if TYPE_CHECKING:
@@ -166,12 +166,5 @@ def _decode(message: Any) -> UInt8[np.ndarray, "height width 3"]:
     """The picture in ``message``. Raises: ImageError, a ValueError: it cannot be decoded."""
     if hasattr(message, "format"):
         return decode_compressed(message.data, message.format)
-    rgb = decode_image(
-        message.data,
-        message.height,
-        message.width,
-        message.encoding,
-        message.step,
-        bool(message.is_bigendian),
-    )
+    rgb = decode_image(*fields_of(message))
     return np.require(rgb, requirements=("C", "W"))  # rgb8 is a view of the bag's read-only bytes

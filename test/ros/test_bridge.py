@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import Image
 
-from fourier_depth_ros.core.imaging import ImageError, decode_image
+from fourier_depth_ros.core.imaging import ImageError, decode_image, fields_of
 from fourier_depth_ros.ros import bridge
 from fourier_depth_ros.ros.bridge import PIXEL_BYTES, decode_by_cv_bridge, working_cv_bridge
 from fourier_depth_ros.ros.conversions import image_from_msg
@@ -48,9 +48,7 @@ def message(encoding: str, height: int = 6, width: int = 8) -> Image:
 
 
 def ours(msg: Image) -> np.ndarray:
-    return decode_image(
-        msg.data, msg.height, msg.width, msg.encoding, msg.step, bool(msg.is_bigendian)
-    )
+    return decode_image(*fields_of(msg))
 
 
 @pytest.fixture(autouse=True)

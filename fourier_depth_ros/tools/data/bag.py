@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fourier_depth_ros.core.imaging import DEPTH_ENCODINGS, ImageError, decode_depth
+from fourier_depth_ros.core.imaging import DEPTH_ENCODINGS, ImageError, decode_depth, fields_of
 from fourier_depth_ros.tools.bag import (
     IMAGE,
     BagSource,
@@ -119,14 +119,7 @@ class BagDepth:
 
     def _decode(self, name: str, message: Any) -> np.ndarray | None:
         try:
-            depth = decode_depth(
-                message.data,
-                message.height,
-                message.width,
-                message.encoding,
-                message.step,
-                bool(message.is_bigendian),
-            )
+            depth = decode_depth(*fields_of(message))
         except ImageError as error:
             self._skip(name, error)
             return None

@@ -41,7 +41,12 @@ ARGUMENTS = (
         "of `fourier-depth demo`; empty: your own driver publishes",
     ),
     ("rviz", "false", "show image, depth and points in RViz"),
-    ("frame", "camera_optical_frame", "the image's frame_id, which RViz takes as its Fixed Frame"),
+    (
+        "frame",
+        "camera_optical_frame",
+        "Fixed Frame of RViz: the image's frame_id, which 'camera' publishes with; outputs keep "
+        "their image's",
+    ),
     ("use_sim_time", "false", "follow /clock, as when a bag plays with --clock"),
     ("respawn", "false", "start the depth node again 2 s after it died"),
     ("log_level", "info", "the least that the nodes log"),
@@ -118,7 +123,7 @@ def start(context: LaunchContext) -> list[GroupAction]:
             Node(
                 package=PACKAGE,
                 executable="fourier-depth",
-                arguments=["camera", user_path(given["camera"])],
+                arguments=["camera", user_path(given["camera"]), "--frame-id", given["frame"]],
                 ros_arguments=logging,
                 **common,
             )

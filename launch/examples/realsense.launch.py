@@ -35,6 +35,11 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "enable_depth", default_value="false", description="the camera's own depth"
             ),
+            DeclareLaunchArgument(
+                "frame",
+                default_value="camera_color_optical_frame",  # the driver's, for this camera_name
+                description="Fixed Frame of RViz: the image's frame_id, or one that TF knows",
+            ),
             *(SetEnvironmentVariable(name, value) for name, value in SHARED_MEMORY.items()),
             # in groups of their own: both files have arguments of the same name (log_level)
             GroupAction(
@@ -57,7 +62,7 @@ def generate_launch_description() -> LaunchDescription:
                         launch_arguments={
                             "namespace": "camera/mono",
                             "image": "/camera/camera/color/image_raw",
-                            "frame": "camera_color_optical_frame",
+                            "frame": LaunchConfiguration("frame"),
                         }.items(),
                     )
                 ]

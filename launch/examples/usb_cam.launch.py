@@ -26,6 +26,7 @@ SHARED_MEMORY = shared_memory_environment()
 ARGUMENTS = (
     ("namespace", "camera", "namespace of the camera and of its depth"),
     ("video_device", "/dev/video0", "the camera"),
+    ("frame", "camera_optical_frame", "the images' frame_id, and the Fixed Frame of RViz"),
     ("calibration", "", "file that camera_calibration wrote; empty: distorted, of unknown focus"),
 )
 
@@ -44,7 +45,7 @@ def start(context: LaunchContext) -> list:
     parameters = {
         "video_device": given["video_device"],
         "pixel_format": "yuyv2rgb",
-        "frame_id": "camera_optical_frame",
+        "frame_id": given["frame"],
         "camera_name": "camera",
     }
     if given["calibration"]:

@@ -108,7 +108,7 @@ def test_the_camera_publishes_what_the_node_reads(launch, executables):
     depth, camera = launch(camera="demo", image="/front/image", namespace="robot1")
     assert (camera.package, camera.executable) == (PACKAGE, "fourier-depth")
     assert camera.executable in executables
-    assert camera.arguments == ["camera", "demo"]
+    assert camera.arguments == ["camera", "demo", "--frame-id", "camera_optical_frame"]
     assert camera.remappings == depth.remappings
     assert camera.namespace == depth.namespace == "/robot1"
 
@@ -117,7 +117,7 @@ def test_home_is_expanded_where_the_shell_does_not(launch, monkeypatch, tmp_path
     monkeypatch.setenv("HOME", str(tmp_path))
     (tmp_path / "mine.yaml").touch()
     depth, camera = launch(camera="~/rooms", params_file="~/mine.yaml", checkpoint="~/w")
-    assert camera.arguments == ["camera", f"{tmp_path}/rooms"]
+    assert camera.arguments[:2] == ["camera", f"{tmp_path}/rooms"]
     assert depth.parameter_files == [f"{tmp_path}/mine.yaml"]
     assert depth.parameters["checkpoint"] == f"{tmp_path}/w"
 
@@ -129,6 +129,12 @@ def test_rviz_opens_the_installed_view_in_the_node_s_namespace(launch, share):
     assert Path(rviz.arguments[1]).is_file()
     assert rviz.remappings == depth.remappings
     assert rviz.namespace == depth.namespace == "/robot1"
+
+
+def test_rviz_looks_at_the_frame_that_the_camera_publishes_in(launch):
+    rviz, _, camera = launch(rviz="true", camera="demo", frame="front")
+    assert rviz.arguments[-2:] == ["-f", "front"]
+    assert camera.arguments == ["camera", "demo", "--frame-id", "front"]
 
 
 def test_respawn_and_log_level(launch):

@@ -72,6 +72,13 @@ def test_a_calibrated_usb_camera_is_rectified(launch, share, tmp_path, monkeypat
         launch("usb_cam.launch.py", calibration="/nowhere.yaml")
 
 
+def test_a_usb_camera_publishes_in_the_frame_that_rviz_looks_at(launch):
+    camera, rviz, _ = launch("usb_cam.launch.py", rviz="true")
+    assert rviz.arguments[-1] == camera.parameters["frame_id"] == "camera_optical_frame"
+    camera, rviz, _ = launch("usb_cam.launch.py", rviz="true", frame="front")
+    assert rviz.arguments[-1] == camera.parameters["frame_id"] == "front"
+
+
 def test_a_camera_keeps_the_profile_that_its_user_has_set(launch, monkeypatch):
     monkeypatch.setenv(PROFILES[0], "/mine.xml")
     camera, _ = launch("usb_cam.launch.py")
@@ -117,6 +124,8 @@ def test_a_realsense_gives_colour_only(launch, share):
     assert camera.parameters["enable_depth"] == "true"
     # CAMERANAME_color_optical_frame, and in no frame of another name are there points to see
     assert rviz.arguments[-2:] == ["-f", f"{camera.name}_color_optical_frame"]
+    _, rviz, _ = launch("realsense.launch.py", rviz="true", frame="map")
+    assert rviz.arguments[-2:] == ["-f", "map"]
 
 
 def test_a_bag_brings_its_clock(launch, tmp_path):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from fourier_depth_ros.config import CheckpointConfig, DepthSpace, NetworkConfig
+from fourier_depth_ros.config import (
+    DEFAULT_PRESETS,
+    CheckpointConfig,
+    DepthSpace,
+    NetworkConfig,
+    Uncertainty,
+)
 from fourier_depth_ros.core.checkpoint import Checkpoint, save_checkpoint
 from fourier_depth_ros.core.network import DepthEstimationNetwork
 from fourier_depth_ros.core.statistics import CombinerStatistics
@@ -52,4 +59,16 @@ def _statistics() -> CombinerStatistics:
 def save_constant(path: Path, depth: float = 2.0, *, fitted: bool = True) -> Path:
     """constant_checkpoint on disk, weights in float32 so that the answer is exact."""
     save_checkpoint(path, constant_checkpoint(depth, fitted=fitted), dtype=torch.float32)
+    return path
+
+
+def save_calibrated(path: Path, sigma: Uncertainty) -> Path:
+    """save_constant with this calibration in every preset."""
+    checkpoint = constant_checkpoint()
+    presets = {
+        name: preset.model_copy(update={"uncertainty": sigma})
+        for name, preset in DEFAULT_PRESETS.items()
+    }
+    config = checkpoint.config.model_copy(update={"presets": presets})
+    save_checkpoint(path, replace(checkpoint, config=config), dtype=torch.float32)
     return path

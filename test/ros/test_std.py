@@ -6,35 +6,22 @@ sigma = sqrt(0.09 + 0.2025 + 0.09) = 0.618 m.
 """
 
 import math
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from checkpoints import constant_checkpoint
+from checkpoints import save_calibrated
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from harness import set_parameters
 from sensor_msgs.msg import Image
 
-from fourier_depth_ros.config import DEFAULT_PRESETS, NodeParameters, Uncertainty
-from fourier_depth_ros.core.checkpoint import save_checkpoint
+from fourier_depth_ros.config import NodeParameters, Uncertainty
 from fourier_depth_ros.core.estimator import DepthPrediction
 from fourier_depth_ros.ros.conversions import depth_from_msg
 from fourier_depth_ros.ros.frames import finish
 
 NAN, INF = math.nan, math.inf
-
-
-def save_calibrated(path):
-    checkpoint = constant_checkpoint()
-    sigma = Uncertainty(floor=0.3, per_depth=0.2, per_spread=1.2)
-    presets = {
-        name: preset.model_copy(update={"uncertainty": sigma})
-        for name, preset in DEFAULT_PRESETS.items()
-    }
-    config = checkpoint.config.model_copy(update={"presets": presets})
-    save_checkpoint(path, replace(checkpoint, config=config), dtype=torch.float32)
-    return path
+SIGMA = Uncertainty(floor=0.3, per_depth=0.2, per_spread=1.2)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +59,7 @@ def values(msg):
 
 
 def test_std_of_a_node_is_calibrated_follows_the_candidates_and_gates_live(graph, start, tmp_path):
-    checkpoint = save_calibrated(tmp_path / "calibrated.safetensors")
+    checkpoint = save_calibrated(tmp_path / "calibrated.safetensors", SIGMA)
     start(*set_parameters(checkpoint=checkpoint, combination="mean", max_relative_std=0.5))
     stds = graph.listen(Image, "depth/std")
     graph.send_info()

@@ -134,7 +134,7 @@ rclpy.init()
 node = rclpy.create_node("deaf")
 everything = QoSProfile(history=HistoryPolicy.KEEP_ALL)
 kept = [
-    node.create_subscription(kind, f"depth/{name}", print, everything)
+    node.create_subscription(kind, f"depth/{name}", lambda msg: None, everything)
     for kind, name in ((Image, "image"), (Image, "color"), (PointCloud2, "points"))
 ]
 time.sleep(1000)

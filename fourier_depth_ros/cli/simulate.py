@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 
 def simulate(
@@ -15,6 +16,7 @@ def simulate(
     workers: int = 0,
     width: int = 640,
     height: int = 480,
+    renderer: Literal["gl", "cycles"] = "gl",
     assets: Path | None = None,
     contact_sheet: bool = False,
 ) -> None:
@@ -33,6 +35,8 @@ def simulate(
         workers: processes; 0: a core each.
         width: of the pictures [px].
         height: of the pictures [px].
+        renderer: gl, OpenGL with baked light; or cycles, Blender's path tracer: the same rooms and
+            cameras, truer light, many times slower ('pip install bpy==5.0.1', Python 3.11 only).
         assets: folder with furniture and textures, in place of those installed.
         contact_sheet: also write contact_sheet.jpg, 24 pairs for eyes.
     """
@@ -51,7 +55,7 @@ def simulate(
         raise ValueError(f"rooms is {rooms}, expected 1 or more")
     if not 0 <= seed <= 10**9:
         raise ValueError(f"seed is {seed}, expected 0 to 1000000000")
-    options = Options(views, width, height)
+    options = Options(views, width, height, renderer)
     found = find_assets(assets)
     start = time.perf_counter()
     seeds = range(seed, seed + rooms)

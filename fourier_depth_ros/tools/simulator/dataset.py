@@ -24,20 +24,24 @@ from fourier_depth_ros.tools.sources import write_calibration
 
 SIMULATOR = 1  # another number: the same seeds give other pictures
 JPEG_QUALITY = 94
+RENDERERS = ("gl", "cycles")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What pictures are made: views a room, and their size [px]."""
+    """What pictures are made: views a room, their size [px], and what draws them."""
 
     views: int = 8
     width: int = 640
     height: int = 480
+    renderer: str = "gl"
 
     def __post_init__(self) -> None:
         for name, low, high in (("views", 1, 999), ("width", 64, 4096), ("height", 64, 4096)):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected {low} to {high}")
+        if self.renderer not in RENDERERS:
+            raise ValueError(f"renderer is {self.renderer!r}, expected one of {RENDERERS}")
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,8 @@ def claim(out: Path, options: Options) -> None:
         except yaml.YAMLError as error:
             raise ValueError(f"{file}: {error}") from error
         held = held if isinstance(held, dict) else {}
+        if isinstance(held.get("options"), dict):
+            held["options"] = {"renderer": "gl"} | held["options"]  # there was no other one once
         for key, value in making.items():
             if held.get(key) != value:
                 raise ValueError(

@@ -22,6 +22,7 @@ from typing import Any
 import cv2
 
 from fourier_depth_ros.tools.simulator.assets import Assets, attribution
+from fourier_depth_ros.tools.simulator.cycles import CyclesRenderer
 from fourier_depth_ros.tools.simulator.dataset import (
     Options,
     claim,
@@ -29,10 +30,11 @@ from fourier_depth_ros.tools.simulator.dataset import (
     write_pair,
     write_whole,
 )
-from fourier_depth_ros.tools.simulator.lighting import bake
+from fourier_depth_ros.tools.simulator.lighting import Caster, bake
 from fourier_depth_ros.tools.simulator.models import ModelStore
 from fourier_depth_ros.tools.simulator.renderer import Renderer
 from fourier_depth_ros.tools.simulator.rooms import build_room
+from fourier_depth_ros.tools.simulator.scene import Room
 from fourier_depth_ros.tools.simulator.views import (
     coarse_depth,
     develop,
@@ -45,17 +47,24 @@ TRIES = 8  # cameras sampled a wanted view, at most
 
 
 class Simulator:
-    """Makes rooms one at a time; holds what they share: models and the OpenGL context.
+    """Makes rooms one at a time; holds what they share: models and the renderer.
+
+    Args:
+        threads: that draw, where Cycles does; 0: a core each.
 
     Raises:
-        ImportError: moderngl or embreex is not installed.
+        ImportError: moderngl, embreex or bpy is not installed.
         RuntimeError: no OpenGL on EGL.
     """
 
-    def __init__(self, assets: Assets, options: Options) -> None:
+    def __init__(self, assets: Assets, options: Options, threads: int = 0) -> None:
         self.assets, self.options = assets, options
         self.store = ModelStore(assets.cache)
-        self.renderer = Renderer(options.width, options.height)
+        self.renderer: Renderer | CyclesRenderer
+        if options.renderer == "cycles":
+            self.renderer = CyclesRenderer(options.width, options.height, threads)
+        else:
+            self.renderer = Renderer(options.width, options.height)
 
     def attempt(self, out: Path, seed: int) -> str:
         """Make a room; why it could not be made, empty if it was.
@@ -78,10 +87,7 @@ class Simulator:
                 left_over.unlink(missing_ok=True)
         room = build_room(seed, self.assets, self.store)
         clock.stop("build")
-        baked = bake(room, seed)
-        clock.stop("bake")
-        self.renderer.load(room, baked)
-        clock.stop("load")
+        caster = self._load(room, seed, clock)
         files: dict[str, int] = {}
         dropped: Counter[str] = Counter()
         kept = 0
@@ -92,7 +98,7 @@ class Simulator:
             view = sample_view(rnd, room, self.options.width, self.options.height)
             reason = "crowded"
             if view:
-                reason = reject_shape(coarse_depth(baked.caster, view.camera), view.close_up)
+                reason = reject_shape(coarse_depth(caster, view.camera), view.close_up)
             clock.stop("views")
             if reason or view is None:
                 dropped[reason] += 1
@@ -119,6 +125,19 @@ class Simulator:
             "files": files,
         }
         write_whole(out / "rooms" / f"{stem}.json", json.dumps(about, indent=1).encode())
+
+    def _load(self, room: Room, seed: int, clock: _Clock) -> Caster:
+        """Give a room to the renderer, with its light where that is not traced; it for rays."""
+        if isinstance(self.renderer, CyclesRenderer):
+            self.renderer.load(room)
+            caster = Caster(room)
+        else:
+            baked = bake(room, seed)
+            clock.stop("bake")
+            self.renderer.load(room, baked)
+            caster = baked.caster
+        clock.stop("load")
+        return caster
 
 
 class _Clock:
@@ -175,7 +194,7 @@ def _in_processes(
     done: Any = context.Queue()
     following = context.Value("i", 0)
     # a core each: without it every process would start a drawing thread a core
-    threads = str(max(1, (os.cpu_count() or 1) // workers))
+    threads = max(1, (os.cpu_count() or 1) // workers)
     arguments = (out, assets, options, seeds, following, done, threads)
     processes = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(workers)]
     try:
@@ -215,11 +234,11 @@ def _work(
     seeds: list[int],
     following: Any,
     done: Any,
-    threads: str,
+    threads: int,
 ) -> None:
     """A worker process: takes the next seed until there is none, or nobody is there any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends this
-    os.environ.setdefault("LP_NUM_THREADS", threads)
+    os.environ.setdefault("LP_NUM_THREADS", str(threads))
     cv2.setNumThreads(1)
     parent = multiprocessing.parent_process()
     simulator: Simulator | None = None
@@ -230,7 +249,7 @@ def _work(
         if index >= len(seeds):
             return
         try:
-            simulator = simulator or Simulator(assets, options)
+            simulator = simulator or Simulator(assets, options, threads)
             done.put((seeds[index], simulator.attempt(out, seeds[index]), False))
         except Exception as error:
             done.put((seeds[index], f"{type(error).__name__}: {error}", True))

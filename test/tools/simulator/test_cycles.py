@@ -14,8 +14,8 @@ from fourier_depth_ros.tools.simulator.cycles import (
     CyclesRenderer,
     camera_matrix,
     lens,
-    placement_geometry,
-    surfaces_geometry,
+    placement_mesh,
+    surfaces_mesh,
     valid_depth,
 )
 from fourier_depth_ros.tools.simulator.dataset import Options, claim
@@ -63,9 +63,9 @@ def test_depth_is_invalid_on_glass_and_sky_too_near_too_far_and_where_nothing_is
 def test_a_rectangles_triangles():
     wall = Surface((1, 0, 0), (0, 4, 0), (0, 0, 3), GREY, 0.5, patches=((1, 0, 2, 3), (3, 1, 4, 3)))
     picture = Surface((5, 5, 5), (2, 0, 0), (0, 1, 0), Material((1, 0, 0)))
-    got = surfaces_geometry([wall, picture])
+    got = surfaces_mesh([wall, picture])
     assert got.palette == (GREY, Material((1, 0, 0)))
-    np.testing.assert_array_equal(got.slots, [0, 0, 0, 0, 1, 1])
+    np.testing.assert_array_equal(got.materials, [0, 0, 0, 0, 1, 1])
     np.testing.assert_allclose(got.corners[0], [[1, 1, 0], [1, 2, 0], [1, 2, 3]])
     np.testing.assert_allclose(got.corners[3], [[1, 3, 1], [1, 4, 3], [1, 3, 3]])
     np.testing.assert_allclose(got.uvs[3], [[1.5, 0.5], [2, 1.5], [1.5, 1.5]])  # 0.5 a metre
@@ -88,12 +88,12 @@ def test_furniture_is_placed_tinted_and_turned_to_where_its_normals_look():
         heights=np.zeros((1, 1, 1), np.float32),
     )
     placed = Placement("sheet", model, (5.0, 0.0, 2.0), math.pi / 2, tint=(0.5, 1.0, 1.0))
-    got = placement_geometry(placed)
+    got = placement_mesh(placed)
     np.testing.assert_allclose(got.corners[0], [[5, 0, 2], [5, 1, 2], [4, 0, 2]], atol=1e-6)
     np.testing.assert_allclose(got.corners[1], [[4, 0, 2], [5, 1, 2], [5, 0, 2]], atol=1e-6)
     np.testing.assert_allclose(got.uvs[1], [[0, 1], [1, 0], [0, 0]])
     np.testing.assert_allclose(got.normals[:, 0], [[0, 0, 1], [0, 0, -1]], atol=1e-6)
-    np.testing.assert_array_equal(got.slots, [0, 1])
+    np.testing.assert_array_equal(got.materials, [0, 1])
     assert [m.color for m in got.palette] == [(0.25, 0.5, 0.5), (0.1, 0.4, 0.6)]
     assert got.palette[1].glass
 

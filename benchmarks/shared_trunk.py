@@ -1,0 +1,194 @@
+"""What it costs and saves to run the trunk once for the four corner crops of a ratio.
+
+    python benchmarks/shared_trunk.py models/resnet18_rooms.safetensors FIT_ROOMS HELD_OUT_ROOMS
+
+Both folders come from `fourier-depth simulate`. The corners are windows of one picture zoomed to a
+size that stride 32 divides: its first stages run once, then the windows of the feature map, on
+whole cells, go through the rest. What was found: docs/decisions/crops-shared.md.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial, reduce
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from fourier_depth_ros.config import CombinationSettings
+from fourier_depth_ros.core.checkpoint import load_checkpoint
+from fourier_depth_ros.core.crops import GRID, CropMerger, extract_crops, merge_crops
+from fourier_depth_ros.core.geometry import focal_factor
+from fourier_depth_ros.core.losses import to_depth
+from fourier_depth_ros.core.metrics import DepthMetrics
+from fourier_depth_ros.core.network import FoldedNetwork
+from fourier_depth_ros.core.statistics import CombinerStatistics
+from fourier_depth_ros.core.subsets import Folds, choose_hierarchy
+from fourier_depth_ros.core.truth import fill_holes, resize_depth
+from fourier_depth_ros.tools.benchmark.timing import ratio
+from fourier_depth_ros.tools.bootstrap import interval, room_draws
+from fourier_depth_ros.tools.candidates import GridSample
+from fourier_depth_ros.tools.data.folder import FolderDepth
+from fourier_depth_ros.tools.fitting import collect_statistics
+
+STRIDE = 32
+SMALLEST_RATIO = 0.58
+#: Which pictures of each room.
+FIT_VIEWS, HELD_OUT_VIEWS = (0, 2), (0, 1, 2, 3)
+ROUNDS = 9
+
+#: From a picture's crops, and the picture zoomed to each size, to all crops' maps.
+Way = Callable[[Tensor, list[Tensor]], Tensor]
+
+
+def windows(maps: Tensor, share: float) -> Tensor:
+    """(n, c, z, z) -> (4 n, c, s, s), s = share * z: TL, TR, BL, BR of the first, and so on."""
+    whole = maps.shape[-1]
+    side = round(share * whole)
+    ends = (slice(side), slice(whole - side, whole))
+    corners = [maps[..., rows, columns] for rows in ends for columns in ends]
+    return torch.stack(corners, dim=1).flatten(0, 1)
+
+
+def stages(network: FoldedNetwork) -> list[tuple[str, nn.Module]]:
+    """The trunk in the order it runs: the stem, then every block."""
+    trunk = network.trunk
+    stem = nn.Sequential(trunk.conv1, trunk.bn1, trunk.relu, trunk.maxpool)
+    blocks = [
+        (f"{name}_{i}", block)
+        for name in ("layer1", "layer2", "layer3", "layer4")
+        for i, block in enumerate(getattr(trunk, name))
+    ]
+    return [("stem", stem), *blocks]
+
+
+def shared_features(network: FoldedNetwork, zoomed: Tensor, shared: int) -> Tensor:
+    """What the head sees of each corner, (4 n, features); the first ``shared`` stages run once."""
+    share = network.config.input_size / zoomed.shape[-1]
+    x = (zoomed - network.mean).to(network.trunk.conv1.weight.dtype)
+    paths = []
+    for index, (name, stage) in enumerate(stages(network)):
+        if index == shared:
+            x = windows(x, share)
+        x = stage(x)
+        if name in network.extra:
+            path = network.extra[name](x).unflatten(1, (-1, *x.shape[-2:]))
+            paths.append((windows(path, share) if index < shared else path).flatten(1))
+    if shared == len(stages(network)):
+        x = windows(x, share)
+    return torch.cat((*paths, x.mean(dim=(2, 3))), dim=1).to(network.head.weight.dtype)
+
+
+def ways(network: FoldedNetwork) -> dict[str, Way]:
+    """The crops one by one, and the trunk shared up to the modified blocks, and altogether."""
+    names = [name for name, _ in stages(network)]
+
+    def separate(crops: Tensor, zoomed: list[Tensor]) -> Tensor:
+        return network(crops)
+
+    def shared(count: int, crops: Tensor, zoomed: list[Tensor]) -> Tensor:
+        corners = [shared_features(network, picture, count) for picture in zoomed]
+        features = torch.cat((network.features(crops[:1]), *corners))
+        return network.head(features).unflatten(1, network.config.map_size)
+
+    first = names.index(next(iter(network.extra)))
+    return {
+        "separate": separate,
+        f"shared up to {names[first - 1]}": partial(shared, first),
+        "shared altogether": partial(shared, len(names)),
+    }
+
+
+def read(folder: str, views: tuple[int, ...], focal: float) -> Iterator[tuple[int, Tensor, Tensor]]:
+    """Room, picture and truth [canonical m] of some views of each room."""
+    seen: Counter[str] = Counter()
+    for sample in FolderDepth(Path(folder)):
+        seen[sample.group] += 1
+        if seen[sample.group] - 1 in views:
+            depth = torch.from_numpy(sample.depth / focal_factor(sample.intrinsics, focal))
+            picture = torch.from_numpy(sample.rgb).permute(2, 0, 1)
+            yield len(seen) - 1, picture, resize_depth(depth, GRID)
+
+
+def combine(
+    fit: list[GridSample], held_out: list[GridSample], settings: CombinationSettings
+) -> dict[str, list[Tensor]]:
+    """Each held-out picture's candidates, and its depth by combinations fitted on ``fit``."""
+    plain = len(settings.crop_ratios)
+    folds = collect_statistics(fit, settings.crop_ratios, folds=4)
+    everything = reduce(CombinerStatistics.merge, folds)
+    hierarchy = choose_hierarchy(Folds.of(folds), settings)
+    depths = {
+        f"candidate r = {r:.3f}": [sample.candidates[i] for sample in held_out]
+        for i, r in enumerate(settings.crop_ratios)
+    }
+    for name in ("mean", "paper", "hierarchical"):
+        chosen = settings.model_copy(update={"combination": name})
+        combiner = everything.solve(chosen, hierarchy).combiner()
+        depths[name] = [combiner(sample.candidates[:plain]) for sample in held_out]
+    return depths
+
+
+def report(depths: dict[str, dict[str, list[Tensor]]], held_out: list[GridSample]) -> None:
+    """RMSE and AbsRel of the first way, and how much the others differ from it."""
+    for row in depths["separate"]:
+        metrics = DepthMetrics(len(depths))
+        for i, sample in enumerate(held_out):
+            maps = torch.stack([depths[way][row][i] for way in depths])
+            metrics.update(maps, sample.truth.where(sample.valid, torch.nan), i, sample.room)
+        sums = metrics.compute()
+        for metric in ("rmse", "abs_rel"):
+            once, drawn = sums.pooled()[metric], sums.pooled(room_draws(sums.groups))[metric]
+            print(f"{row}: {metric} {once[0, 0]:.4f}")
+            change = 100 * (once / once[:, :1] - 1)
+            low, high = interval(100 * (drawn / drawn[:, :1] - 1))
+            for i, way in list(enumerate(depths))[1:]:
+                print(f"  {way}: {change[0, i]:+.2f} % [{low[i]:+.2f}, {high[i]:+.2f}]")
+
+
+@torch.inference_mode()
+def main(checkpoint_path: str, fit: str, held_out: str) -> None:
+    """Fit each way's combination on its own candidates; print errors and time."""
+    checkpoint = load_checkpoint(checkpoint_path)
+    space, side = checkpoint.config.space, checkpoint.config.network.input_size
+    network = FoldedNetwork(checkpoint.network).to(memory_format=torch.channels_last)
+    network.set_precision(torch.bfloat16)
+    zooms = range(side, int(side / SMALLEST_RATIO), STRIDE)
+    settings = CombinationSettings(
+        crop_ratios=tuple(side / zoom for zoom in zooms), use_flips=False
+    )
+    ratios = settings.crop_ratios
+    samples: dict[str, dict[str, list[GridSample]]] = {}
+    for folder, views in ((fit, FIT_VIEWS), (held_out, HELD_OUT_VIEWS)):
+        of_way = samples[folder] = {name: [] for name in ways(network)}
+        for room, picture, truth in read(folder, views, space.canonical_focal):
+            crops = extract_crops(picture, ratios, side, flips=False)
+            zoomed = [extract_crops(picture, (1.0,), zoom, flips=False) for zoom in zooms[1:]]
+            merger = CropMerger.build(picture.shape[1:], ratios, network.config.map_size)
+            for name, way in ways(network).items():
+                made = merge_crops(to_depth(way(crops, zoomed), space), merger, flips=False)
+                twice = torch.cat((made, made))  # the mirrored ones are never asked for
+                filled, valid = fill_holes(truth, made[0]), torch.isfinite(truth)
+                of_way[name].append(GridSample(0, room, twice, filled, valid))
+    depths = {
+        name: combine(samples[fit][name], samples[held_out][name], settings)
+        for name in samples[fit]
+    }
+    report(depths, samples[held_out]["separate"])
+    taken: dict[str, list[float]] = {name: [] for name in depths}
+    for _ in range(ROUNDS):
+        for name, way in ways(network).items():
+            start = time.thread_time()  # unlike wall time, hardly longer on a busy machine
+            way(crops, zoomed)
+            taken[name].append(time.thread_time() - start)
+    for name in taken:
+        print(f"passes of {name}: separate / this {ratio(taken['separate'], taken[name]):.2f}")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(1)
+    main(*sys.argv[1:])

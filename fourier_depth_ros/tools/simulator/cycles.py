@@ -3,9 +3,8 @@
 Windows, sun and ceiling lamp shine as strong as they do there, but their light is traced: soft
 shadows, colour that bounces, mirror images. A few samples a pixel are denoised.
 
-Convention: as the renderer's: depth is z in the camera's optical frame [m] at the pixel's centre,
-not the ray's length; 0 is invalid: glass, sky, beyond FAR. Row 0 is the top one. Blender's cameras
-look along their -z with y up, and its pictures begin with the bottom row.
+Convention: as the renderer's (z in metres, 0 invalid, row 0 the top one). Blender's cameras look
+along their -z with y up, and its pictures begin with the bottom row.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ SAMPLES = 16  # a pixel
 BOUNCES = 4
 BRIGHTEST = 20.0  # of what a bounced path brings: rarer and brighter ones are noise [radiance]
 REVEAL = 0.24  # how far outside the wall's inner face the windows shine [m]
-SUN_ANGLE = math.radians(0.5)  # across
 HOLE = 0.4  # a texture's alpha below it is a hole
 CLEAREST = 0.05  # glass of less opacity would have no first hit
 INVALID = 1  # pass index of materials without a depth; others have 0
@@ -62,7 +60,9 @@ def placement_mesh(placed: Placement) -> Mesh:
     triangles = np.where(away[:, None], triangles[:, ::-1], triangles)
     owners = model.owners[triangles[:, 0]]
     palette = tuple(material.tinted(placed.tint) for material in model.palette)
-    return Mesh(positions[triangles], normals[triangles], model.uvs[triangles], owners, palette)
+    # files hold texture coordinates of 1e9 that Blender would draw magenta
+    uvs = np.where(np.abs(model.uvs) < 1e4, model.uvs, 0)[triangles]
+    return Mesh(positions[triangles], normals[triangles], uvs, owners, palette)
 
 
 def camera_matrix(world_from_camera: np.ndarray) -> np.ndarray:
@@ -138,9 +138,8 @@ class CyclesRenderer:
         if sun.max() > 0:
             way = np.array(room.lights.sun_direction)
             side = np.linalg.svd(way[None])[2][1]  # any at a right angle to it
-            up = np.cross(side, way)
-            light = self._add_light("SUN", sun, np.zeros(3), side, up)
-            light.data.angle = SUN_ANGLE
+            light = self._add_light("SUN", sun, np.zeros(3), side, np.cross(side, way))
+            light.data.angle = math.radians(0.5)
 
     def render(
         self, camera: Camera
@@ -184,9 +183,8 @@ class CyclesRenderer:
         tree = self.bpy.data.node_groups.new("passes", "CompositorNodeTree")
         self._scene.compositing_node_group = tree
         tree.interface.new_socket("Image", in_out="OUTPUT", socket_type="NodeSocketColor")
-        drawn = tree.nodes.new("CompositorNodeRLayers")
-        both = tree.nodes.new("CompositorNodeCombineColor")
-        written = tree.nodes.new("NodeGroupOutput")
+        kinds = ("CompositorNodeRLayers", "CompositorNodeCombineColor", "NodeGroupOutput")
+        drawn, both, written = (tree.nodes.new(kind) for kind in kinds)
         tree.links.new(drawn.outputs["Depth"], both.inputs[0])
         tree.links.new(drawn.outputs["Material Index"], both.inputs[1])
         tree.links.new(both.outputs[0], written.inputs[0])
@@ -255,6 +253,8 @@ class CyclesRenderer:
         if material.emission > 0:
             shine = self._sky if material.sky else self._lamp
             strength = max(float(shine.max()), 1e-6)
+            # light is not sought at the sky's 168 m2, but at windows and lamp
+            new.cycles.emission_sampling = "NONE" if material.sky else "FRONT"
             inputs["Base Color"].default_value = (0.0, 0.0, 0.0, 1.0)
             inputs["Emission Strength"].default_value = strength
             color, name = color * shine / strength, "Emission Color"

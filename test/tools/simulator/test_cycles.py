@@ -79,7 +79,7 @@ def test_furniture_is_placed_tinted_and_turned_to_where_its_normals_look():
     model = Model(
         positions=np.vstack([corners, corners]),
         normals=np.vstack([up, down]).astype(np.float32),
-        uvs=np.tile(corners[:, :2], (2, 1)),
+        uvs=np.vstack([corners[:, :2], corners[:, :2] * (1, 3e9)]).astype(np.float32),
         shade=np.ones((6, 2), np.float32),
         owners=np.array([0, 0, 0, 1, 1, 1], np.int32),
         triangles=np.array([[0, 1, 2], [3, 4, 5]], np.int32),  # both turn left around +z
@@ -91,7 +91,8 @@ def test_furniture_is_placed_tinted_and_turned_to_where_its_normals_look():
     got = placement_mesh(placed)
     np.testing.assert_allclose(got.corners[0], [[5, 0, 2], [5, 1, 2], [4, 0, 2]], atol=1e-6)
     np.testing.assert_allclose(got.corners[1], [[4, 0, 2], [5, 1, 2], [5, 0, 2]], atol=1e-6)
-    np.testing.assert_allclose(got.uvs[1], [[0, 1], [1, 0], [0, 0]])
+    np.testing.assert_allclose(got.uvs[0], [[0, 0], [1, 0], [0, 1]])
+    np.testing.assert_allclose(got.uvs[1], [[0, 0], [1, 0], [0, 0]])  # 3e9 is a file's mistake
     np.testing.assert_allclose(got.normals[:, 0], [[0, 0, 1], [0, 0, -1]], atol=1e-6)
     np.testing.assert_array_equal(got.materials, [0, 1])
     assert [m.color for m in got.palette] == [(0.25, 0.5, 0.5), (0.1, 0.4, 0.6)]

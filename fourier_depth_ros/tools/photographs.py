@@ -29,7 +29,7 @@ def write_photographs(folder: Path) -> list[Path]:
     written = []
     for name in PHOTOGRAPHS:
         target = folder / name
-        target.write_bytes((_data() / name).read_bytes())
+        target.write_bytes((skimage_data() / name).read_bytes())
         written.append(target)
     write_calibration(folder / f"{MOTORCYCLE}.yaml", MOTORCYCLE_CAMERA, name=MOTORCYCLE)
     return written
@@ -40,14 +40,15 @@ def motorcycle_depth() -> np.ndarray:
 
     Z = f B / (disparity + offset).
     """
-    with np.load(_data() / "motorcycle_disp.npz") as file:
+    with np.load(skimage_data() / "motorcycle_disp.npz") as file:
         disparity = file["arr_0"]
     known = np.isfinite(disparity)
     depth = MOTORCYCLE_CAMERA.fx * BASELINE / (np.where(known, disparity, 1) + DISPARITY_OFFSET)
     return np.where(known, depth, np.nan).astype(np.float32)
 
 
-def _data() -> Path:
+def skimage_data() -> Path:
+    """Where scikit-image keeps its pictures. Raises: ImportError: it is not installed."""
     try:
         import skimage
     except ImportError as error:

@@ -54,7 +54,10 @@ def surfaces_mesh(surfaces: list[Surface]) -> Mesh:
 def placement_mesh(placed: Placement) -> Mesh:
     """A model where it stands, tinted; each triangle turned to the side its normals look to."""
     model, (positions, normals) = placed.model, placed.world
-    triangles = model.triangles
+    # of faces in one place, back to back, the first: rays between them would find no light
+    _, spots = np.unique(np.round(model.positions * 1e4), axis=0, return_inverse=True)
+    _, first = np.unique(np.sort(spots[model.triangles], 1), axis=0, return_index=True)
+    triangles = model.triangles[np.sort(first)]
     edges = positions[triangles[:, 1:]] - positions[triangles[:, :1]]
     away = (np.cross(edges[:, 0], edges[:, 1]) * normals[triangles].sum(1)).sum(1) < 0
     triangles = np.where(away[:, None], triangles[:, ::-1], triangles)
@@ -124,8 +127,8 @@ class CyclesRenderer:
         self._add_mesh("shell", surfaces_mesh(solid))
         for placed in room.placements:
             self._add_mesh(placed.name, placement_mesh(placed))
-        outdoors = [s for s in room.surfaces if s.material.sky]
-        if outdoors:  # it is looked at; what shines are the windows and the sun
+        if outdoors := [s for s in room.surfaces if s.material.sky]:
+            # it is looked at; what shines are the windows and the sun
             seen = self._add_mesh("outdoors", surfaces_mesh(outdoors))
             seen.visible_diffuse = seen.visible_shadow = False
         for window in room.windows:
@@ -145,10 +148,9 @@ class CyclesRenderer:
         self, camera: Camera
     ) -> tuple[Float16[np.ndarray, "height width 4"], Float32[np.ndarray, "height width"]]:
         """Radiance (linear RGB, unexposed; the fourth is no use) and depth [m], 0 invalid."""
-        blender = self._scene.camera
-        for name, value in lens(camera.intrinsics).items():
-            setattr(blender.data, name, value)
-        # transposed: Blender takes a nested list for columns
+        blender, k = self._scene.camera, lens(camera.intrinsics)
+        blender.data.lens, blender.data.shift_x, blender.data.shift_y = k.values()
+        # Blender takes a nested list for columns
         blender.matrix_world = camera_matrix(camera.world_from_camera).T.tolist()
         light = self._draw(SAMPLES, passes=False)
         passes = self._draw(1, passes=True)
@@ -221,7 +223,6 @@ class CyclesRenderer:
         for material in triangles.palette:
             mesh.materials.append(self._material(material))
         mesh.polygons.foreach_set("material_index", triangles.materials)
-        mesh.update()
         return self._add(name, mesh)
 
     def _add_light(

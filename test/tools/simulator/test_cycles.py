@@ -77,12 +77,13 @@ def test_furniture_is_placed_tinted_and_turned_to_where_its_normals_look():
     corners = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0]], np.float32)
     up, down = np.tile([0, 0, 1], (3, 1)), np.tile([0, 0, -1], (3, 1))
     model = Model(
-        positions=np.vstack([corners, corners]),
+        positions=np.vstack([corners, corners + np.array([0, 0, 1])]).astype(np.float32),
         normals=np.vstack([up, down]).astype(np.float32),
         uvs=np.vstack([corners[:, :2], corners[:, :2] * (1, 3e9)]).astype(np.float32),
         shade=np.ones((6, 2), np.float32),
         owners=np.array([0, 0, 0, 1, 1, 1], np.int32),
-        triangles=np.array([[0, 1, 2], [3, 4, 5]], np.int32),  # both turn left around +z
+        # they turn left around +z; the last is the first one's back
+        triangles=np.array([[0, 1, 2], [3, 4, 5], [0, 2, 1]], np.int32),
         palette=(GREY, Material((0.2, 0.4, 0.6), opacity=0.3)),
         size=(1.0, 1.0, 0.0),
         heights=np.zeros((1, 1, 1), np.float32),
@@ -90,7 +91,7 @@ def test_furniture_is_placed_tinted_and_turned_to_where_its_normals_look():
     placed = Placement("sheet", model, (5.0, 0.0, 2.0), math.pi / 2, tint=(0.5, 1.0, 1.0))
     got = placement_mesh(placed)
     np.testing.assert_allclose(got.corners[0], [[5, 0, 2], [5, 1, 2], [4, 0, 2]], atol=1e-6)
-    np.testing.assert_allclose(got.corners[1], [[4, 0, 2], [5, 1, 2], [5, 0, 2]], atol=1e-6)
+    np.testing.assert_allclose(got.corners[1], [[4, 0, 3], [5, 1, 3], [5, 0, 3]], atol=1e-6)
     np.testing.assert_allclose(got.uvs[0], [[0, 0], [1, 0], [0, 1]])
     np.testing.assert_allclose(got.uvs[1], [[0, 0], [1, 0], [0, 0]])  # 3e9 is a file's mistake
     np.testing.assert_allclose(got.normals[:, 0], [[0, 0, 1], [0, 0, -1]], atol=1e-6)

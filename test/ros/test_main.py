@@ -56,5 +56,5 @@ def test_the_middleware_leaves_no_shared_memory_behind(start, constant):
 
 def segments(pid):
     """Fast DDS's shared memory that a process has mapped, but for the ports, which are shared."""
-    mapped = re.findall(r"/dev/shm/fastdds_\w+", Path(f"/proc/{pid}/maps").read_text())
+    mapped = re.findall(r"/dev/shm/fast(?:dds|rtps)_\w+", Path(f"/proc/{pid}/maps").read_text())
     return {name for name in mapped if "port" not in name}

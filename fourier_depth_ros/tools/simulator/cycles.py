@@ -32,6 +32,7 @@ BOUNCES = 4
 BRIGHTEST = 20.0  # of what a bounced path brings: rarer and brighter ones are noise [radiance]
 REVEAL = 0.24  # how far outside the wall's inner face the windows shine [m]
 HOLE = 0.4  # a texture's alpha below it is a hole
+TOUCH = 1e-4  # faces nearer than that lie on one another [m]
 CLEAREST = 0.05  # glass of less opacity would have no first hit
 INVALID = 1  # pass index of materials without a depth; others have 0
 SENSOR = 36.0  # width of the sensor [mm]; only its ratio to the focal length counts
@@ -54,13 +55,9 @@ def surfaces_mesh(surfaces: list[Surface]) -> Mesh:
 def placement_mesh(placed: Placement) -> Mesh:
     """A model where it stands, tinted; each triangle turned to the side its normals look to."""
     model, (positions, normals) = placed.model, placed.world
-    # of faces in one place, back to back, the first: rays between them would find no light
-    _, spots = np.unique(np.round(model.positions * 1e4), axis=0, return_inverse=True)
-    _, first = np.unique(np.sort(spots[model.triangles], 1), axis=0, return_index=True)
-    triangles = model.triangles[np.sort(first)]
-    edges = positions[triangles[:, 1:]] - positions[triangles[:, :1]]
-    away = (np.cross(edges[:, 0], edges[:, 1]) * normals[triangles].sum(1)).sum(1) < 0
-    triangles = np.where(away[:, None], triangles[:, ::-1], triangles)
+    edges = positions[model.triangles[:, 1:]] - positions[model.triangles[:, :1]]
+    away = (np.cross(edges[:, 0], edges[:, 1]) * normals[model.triangles].sum(1)).sum(1) < 0
+    triangles = np.where(away[:, None], model.triangles[:, ::-1], model.triangles)
     owners = model.owners[triangles[:, 0]]
     palette = tuple(material.tinted(placed.tint) for material in model.palette)
     # files hold texture coordinates of 1e9 that Blender would draw magenta
@@ -262,6 +259,8 @@ class CyclesRenderer:
         inputs[name].default_value = (*color, 1.0)
         if material.texture:
             self._paint(new.node_tree, inputs, name, material)
+        if not (material.glass or material.emission > 0):
+            self._let_out(new.node_tree, inputs["Alpha"])
         return new
 
     def _paint(self, tree: Any, inputs: Any, name: str, material: Material) -> None:
@@ -285,6 +284,22 @@ class CyclesRenderer:
             there.operation, there.inputs[1].default_value = "GREATER_THAN", HOLE
             tree.links.new(picture.outputs["Alpha"], there.inputs[0])
             tree.links.new(there.outputs[0], inputs["Alpha"])
+
+    def _let_out(self, tree: Any, alpha: Any) -> None:
+        """Hide a material from rays that have just begun.
+
+        Models' faces lie on one another, back to back or not, and split differently: to light,
+        the one would shut in the other, which were black.
+        """
+        way, far = tree.nodes.new("ShaderNodeLightPath"), tree.nodes.new("ShaderNodeMath")
+        far.operation, far.inputs[1].default_value = "GREATER_THAN", TOUCH
+        tree.links.new(way.outputs["Ray Length"], far.inputs[0])
+        both = tree.nodes.new("ShaderNodeMath")
+        both.operation, both.inputs[1].default_value = "MULTIPLY", 1.0
+        tree.links.new(far.outputs[0], both.inputs[0])
+        if alpha.is_linked:  # the texture's holes
+            tree.links.new(alpha.links[0].from_socket, both.inputs[1])
+        tree.links.new(both.outputs[0], alpha)
 
 
 @contextmanager

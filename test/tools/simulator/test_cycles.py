@@ -22,7 +22,14 @@ from fourier_depth_ros.tools.simulator.dataset import Options, claim
 from fourier_depth_ros.tools.simulator.meshes import Material
 from fourier_depth_ros.tools.simulator.models import Model
 from fourier_depth_ros.tools.simulator.renderer import Camera
-from fourier_depth_ros.tools.simulator.scene import Lights, Placement, Room, Surface, Window
+from fourier_depth_ros.tools.simulator.scene import (
+    Lights,
+    Placement,
+    Room,
+    Surface,
+    Window,
+    vector,
+)
 from fourier_depth_ros.tools.simulator.simulation import simulate_rooms
 from fourier_depth_ros.tools.simulator.views import pose
 
@@ -82,8 +89,7 @@ def test_furniture_is_placed_tinted_and_turned_to_where_its_normals_look():
         uvs=np.vstack([corners[:, :2], corners[:, :2] * (1, 3e9)]).astype(np.float32),
         shade=np.ones((6, 2), np.float32),
         owners=np.array([0, 0, 0, 1, 1, 1], np.int32),
-        # they turn left around +z; the last is the first one's back
-        triangles=np.array([[0, 1, 2], [3, 4, 5], [0, 2, 1]], np.int32),
+        triangles=np.array([[0, 1, 2], [3, 4, 5]], np.int32),  # both turn left around +z
         palette=(GREY, Material((0.2, 0.4, 0.6), opacity=0.3)),
         size=(1.0, 1.0, 0.0),
         heights=np.zeros((1, 1, 1), np.float32),
@@ -182,6 +188,19 @@ def test_the_sun_is_as_bright_as_the_renderers(draw):
     lights = Lights((0.0, 0.0, 50.0), (0.0, 0.0, 0.0), sun=(3.0, 2.0, 1.0), sun_direction=(0, 0, 1))
     light, _ = draw([facing((-60, 160), 3.0, GREY)], np.eye(4), lights)
     np.testing.assert_allclose(light[20:40, 40:60].mean((0, 1)), (1.5, 1.0, 0.5), rtol=0.1)
+
+
+@pytest.mark.parametrize("back", [False, True], ids=["front", "back"])
+def test_a_face_on_another_one_takes_no_light_from_it(draw, back):
+    """As the sun's test; the second face is wider, hence split elsewhere."""
+    lights = Lights((0.0, 0.0, 50.0), (0.0, 0.0, 0.0), sun=(3.0, 2.0, 1.0), sun_direction=(0, 0, 1))
+    face, other = facing((-60, 160), 3.0, GREY), facing((-75, 190), 3.0, GREY)
+    if back:
+        along, up = np.array(other.along), np.array(other.up)
+        other = Surface(vector(other.origin + along), vector(-along), vector(up), GREY)
+    light, depth = draw([face, other], np.eye(4), lights)
+    np.testing.assert_allclose(light[20:40, 40:60].mean((0, 1)), (1.5, 1.0, 0.5), rtol=0.1)
+    np.testing.assert_allclose(depth, 3.0, rtol=1e-5)
 
 
 def test_a_windows_light_follows_the_cosines_and_the_square_of_the_distance(draw):

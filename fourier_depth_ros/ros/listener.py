@@ -17,6 +17,9 @@ from std_msgs.msg import Header
 from fourier_depth_ros.ros.conversions import depth_from_msg, image_from_msg, points_from_msg
 from fourier_depth_ros.ros.transport import input_qos
 
+#: Of a collection for pictures of more sizes, on a machine too slow to bring them in time [s].
+PATIENCE = 30.0
+
 
 @dataclass(frozen=True, eq=False)
 class Shot:
@@ -50,12 +53,12 @@ class DepthListener(Node):
         self._clear()
 
     def collect(self, seconds: float, needed: int) -> None:
-        """Start counting anew for ``seconds``, and as long again if ``needed`` shots take it."""
+        """Start counting anew for ``seconds``, longer while fewer than ``needed`` sizes are in."""
         self._clear()
         self._since = self._now_ns()
         start = time.monotonic()
         elapsed = 0.0
-        while elapsed < seconds or (len(self.latest) < needed and elapsed < 2 * seconds):
+        while elapsed < seconds or (len(self.latest) < needed and elapsed < seconds + PATIENCE):
             rclpy.spin_once(self, timeout_sec=0.05)
             elapsed = time.monotonic() - start
         self.rate_hz = self.frames_out / elapsed

@@ -24,6 +24,7 @@ from scipy.stats import spearmanr
 from fourier_depth_ros.core.estimator import DepthEstimator
 from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.core.imaging import colorize_depth
+from fourier_depth_ros.core.metrics import abs_rel
 from fourier_depth_ros.runtime import open_estimator
 from fourier_depth_ros.tools.photographs import (
     MOTORCYCLE_CAMERA,
@@ -73,10 +74,8 @@ def aligned(disparity: np.ndarray, truth: np.ndarray) -> np.ndarray:
 def errors(picture: Picture, depth: np.ndarray) -> tuple[str, ...]:
     """Cells of the table: AbsRel, median-scaled, of aligned disparity, Spearman."""
     if picture.depth is not None:
-        valid = np.isfinite(picture.depth)
-        truth, answer = picture.depth[valid], depth[valid]
-        scaled = answer * np.median(truth) / np.median(answer)
-        first = [float(np.mean(np.abs(a - truth) / truth)) for a in (answer, scaled)]
+        both = torch.from_numpy(depth), torch.from_numpy(picture.depth)
+        first = [abs_rel(*both, median_scaled=scaled) for scaled in (False, True)]
         disparity = 1 / picture.depth
     else:
         assert picture.disparity is not None

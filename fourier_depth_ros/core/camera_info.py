@@ -35,15 +35,21 @@ def intrinsics_from_camera_info(info: Any) -> Intrinsics:
         )
     width = (info.roi.width or info.width) // max(info.binning_x, 1)
     height = (info.roi.height or info.height) // max(info.binning_y, 1)
-    with np.errstate(over="ignore", invalid="ignore"):  # Intrinsics refuses what is not finite
-        (fx, _, cx), (_, fy, cy), _ = (image_from_sensor(info, width, height) @ matrix).tolist()
+    (fx, _, cx), (_, fy, cy), _ = image_from_sensor(info, width, height, matrix).tolist()
     return Intrinsics(fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)
 
 
-def image_from_sensor(info: Any, width: int, height: int) -> Float64[np.ndarray, "3 3"]:
-    """From the pixels of ``info``'s K and P to those of its region of interest at another size."""
+def image_from_sensor(
+    info: Any, width: int, height: int, matrix: Float64[np.ndarray, "3 columns"]
+) -> Float64[np.ndarray, "3 columns"]:
+    """``info``'s K or P, of the sensor, for its region of interest at another size.
+
+    Not finite where an absurd calibration overflows; Intrinsics refuses that.
+    """
     roi = info.roi
     sx, sy = width / (roi.width or info.width), height / (roi.height or info.height)
     # u' = (u - x_offset + 0.5) sx - 0.5: pixel centres are integers
     dx, dy = (0.5 - roi.x_offset) * sx - 0.5, (0.5 - roi.y_offset) * sy - 0.5
-    return np.array([[sx, 0, dx], [0, sy, dy], [0, 0, 1]])
+    change = np.array([[sx, 0, dx], [0, sy, dy], [0, 0, 1]])
+    with np.errstate(over="ignore", invalid="ignore"):
+        return change @ matrix

@@ -139,12 +139,10 @@ def scale_camera_info(info: CameraInfo, width: int, height: int) -> CameraInfo:
             f"cannot scale camera_info of size {info.width}x{info.height} to {width}x{height}, "
             f"expected positive sizes"
         )
-    change = image_from_sensor(info, width, height)
     scaled = copy.deepcopy(info)
     scaled.width, scaled.height = width, height
-    with np.errstate(over="ignore", invalid="ignore"):  # an absurd calibration stays one
-        scaled.k = (change @ np.reshape(info.k, (3, 3))).ravel()
-        scaled.p = (change @ np.reshape(info.p, (3, 4))).ravel()
+    scaled.k = image_from_sensor(info, width, height, np.reshape(info.k, (3, 3))).ravel()
+    scaled.p = image_from_sensor(info, width, height, np.reshape(info.p, (3, 4))).ravel()
     scaled.binning_x = scaled.binning_y = 0
     scaled.roi = type(info.roi)()
     return scaled

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import signal
 import subprocess
@@ -25,7 +24,7 @@ from std_msgs.msg import Header
 from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.ros.conversions import image_to_msg, intrinsics_to_msg
 
-PATIENCE = 60.0
+PATIENCE = 90.0
 CAMERA = Intrinsics(fx=128.0, fy=128.0, cx=79.5, cy=59.5, width=160, height=120)
 
 
@@ -156,10 +155,15 @@ class Graph:
         return future.result()
 
     def call_again(self, kind: type, name: str, request: Any) -> Any:
-        """As `call`, for what may be done twice: a busy server loses a new client's first call."""
+        """As `call`, for what may be done twice: a busy server loses a new client's first call.
+
+        Each try has a client of its own: what a busy process lost is not always found again.
+        """
         for _ in range(4):
-            with contextlib.suppress(AssertionError):
+            try:
                 return self.call(kind, name, request, PATIENCE / 4)
+            except AssertionError:
+                self.node.destroy_client(self._clients.pop(name))
         raise AssertionError(f"{name} does not answer")
 
     def set(self, node: str = "depth", **values: Any) -> Any:

@@ -81,13 +81,15 @@ def measure_node(case: NodeCase, checkpoint: Path, device: str, folder: Path) ->
 def _watch(ears: Any, case: NodeCase, processes: list[subprocess.Popen[bytes]]) -> dict[str, Any]:
     import numpy as np
 
+    from fourier_depth_ros.ros.diagnostics import resident_bytes
+
     node = processes[1].pid
     settle = 2.0 if case.seconds else 10.0  # caches and allocators fill
     settled = time.monotonic() + settle
     _spin(ears, lambda: time.monotonic() > settled, processes)
     ears.ages.clear()
     ears.stages.clear()
-    start, ticks, memory = time.monotonic(), _cpu_seconds(node), _resident_mb(node)
+    start, ticks, memory = time.monotonic(), _cpu_seconds(node), resident_bytes(node)
     end = start + case.seconds if case.seconds else float("inf")
 
     def done() -> bool:
@@ -104,8 +106,8 @@ def _watch(ears: Any, case: NodeCase, processes: list[subprocess.Popen[bytes]]) 
         "age_ms_p95": round(float(p95), 1),
         "age_ms_p99": round(float(p99), 1),
         "cpu_percent": round(100 * (_cpu_seconds(node) - ticks) / elapsed),
-        "rss_mb": round(_resident_mb(node)),
-        "rss_gained_mb": round(_resident_mb(node) - memory, 1),
+        "rss_mb": round(resident_bytes(node) / 1e6),
+        "rss_gained_mb": round((resident_bytes(node) - memory) / 1e6, 1),
     }
     beside = [each["decode"] + each["publish"] for each in ears.stages if "publish" in each]
     found["beside_predict_ms"] = round(median(beside), 2) if beside else None
@@ -161,8 +163,3 @@ def _cpu_seconds(pid: int) -> float:
     # after the name in parentheses: state, ppid, ... utime and stime are fields 14 and 15 of all
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def _resident_mb(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,10 +98,10 @@ def diagnostics_msg(
     return array
 
 
-def resident_bytes() -> int:
-    """This process's resident memory."""
-    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-    return pages * 4096
+def resident_bytes(process: int | str = "self") -> int:
+    """The resident memory of this process, or of one by its number."""
+    pages = int(Path(f"/proc/{process}/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
 
 
 def _quantiles(seconds: list[float]) -> str:

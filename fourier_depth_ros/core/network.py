@@ -1,4 +1,9 @@
-"""The depth estimation network (Lee et al. 2018, sec. 3.1): a ResNet with modified blocks."""
+"""The depth estimation network (Lee et al. 2018, sec. 3.1): a ResNet with modified blocks.
+
+It takes crops of its own side, or pictures zoomed to that side plus a multiple of 32. Of those it
+answers for the four corners: all below the head is convolutions, which run once on the whole
+picture; each corner's windows of the feature maps then go through the head by themselves.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import ResNet
 
-from fourier_depth_ros.config import NetworkConfig
+from fourier_depth_ros.config import STRIDE, NetworkConfig
+from fourier_depth_ros.core.crops import cut_windows
 
 #: ImageNet statistics of torchvision's weights, for pictures in [0, 1].
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -21,7 +27,7 @@ EXTRA_CHANNELS = {"layer3": 8, "layer4": 64}
 
 
 class ExtraPath(nn.Module):
-    """The extra path of a modified block: conv 1x3, ReLU, conv 3x1, ReLU, flatten (sec. 3.1).
+    """The extra path of a modified block: conv 1x3, ReLU, conv 3x1, ReLU (sec. 3.1).
 
     'Same' padding, no bias, no batch norm.
     """
@@ -33,9 +39,9 @@ class ExtraPath(nn.Module):
         for conv in (self.across, self.down):
             nn.init.normal_(conv.weight, std=0.01)
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n features"]:
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n extra h w"]:
         """The block's output, seen through the extra path."""
-        return self.down(self.across(x).relu()).relu().flatten(1)
+        return self.down(self.across(x).relu()).relu()
 
 
 class DepthEstimationNetwork(nn.Module):
@@ -82,15 +88,48 @@ class DepthEstimationNetwork(nn.Module):
             ("layer4", i, block) for i, block in enumerate(layer4)
         ]
 
-    def features(self, crops: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "n features"]:
-        """What the head sees: the extra paths in the trunk's order, then layer4's average."""
-        return self._features((crops - self.mean) / self.std)
+    def features(self, pictures: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "crops features"]:
+        """What the head sees: the extra paths in the trunk's order, then layer4's average.
 
-    def forward(self, crops: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "n rows columns"]:
-        """The head's output for RGB crops with values 0..255, in the checkpoint's output space."""
-        return self._map(self.features(crops))
+        Of crops n rows; of zoomed pictures 4 n: TL, TR, BL, BR of the first, then of the second.
+        """
+        return self.corner_features(self.maps(pictures), pictures.shape[-1])
 
-    def _features(self, centred: Float[Tensor, "n 3 side side"]) -> Float[Tensor, "n features"]:
+    def forward(
+        self, pictures: Num[Tensor, "n 3 side side"]
+    ) -> Float[Tensor, "crops rows columns"]:
+        """The head's output for RGB values 0..255, in the checkpoint's output space.
+
+        One map for each row of features.
+        """
+        return self.answer(self.maps(pictures), pictures.shape[-1])
+
+    def maps(self, pictures: Num[Tensor, "n 3 side side"]) -> tuple[Float[Tensor, "n _ _ _"], ...]:
+        """All below the head: the extra paths' maps in the trunk's order, then layer4's last."""
+        return self._maps((pictures - self.mean) / self.std)
+
+    def corner_features(
+        self, maps: tuple[Float[Tensor, "n _ _ _"], ...], side: int
+    ) -> Float[Tensor, "crops features"]:
+        """What the head sees of the ``maps`` of pictures of ``side`` pixels; see features."""
+        beyond = side - self.config.input_size
+        # layer3's cells are of half the stride
+        strides = [STRIDE // 2 if name.startswith("layer3") else STRIDE for name in self.extra]
+        *paths, last = (
+            cut_windows(each, beyond // stride)
+            for each, stride in zip(maps, (*strides, STRIDE), strict=True)
+        )
+        features = (*(path.flatten(1) for path in paths), last.mean(dim=(2, 3)))
+        return torch.cat(features, dim=1).to(self.head.weight.dtype)
+
+    def answer(
+        self, maps: tuple[Float[Tensor, "n _ _ _"], ...], side: int
+    ) -> Float[Tensor, "crops rows columns"]:
+        """The head's output for the ``maps`` of pictures of ``side`` pixels; see forward."""
+        features = self.corner_features(maps, side)
+        return self.head(features).unflatten(1, self.config.map_size)
+
+    def _maps(self, centred: Float[Tensor, "n 3 side side"]) -> tuple[Tensor, ...]:
         trunk = self.trunk
         x = centred.to(trunk.conv1.weight.dtype)
         x = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(x))))
@@ -101,10 +140,7 @@ class DepthEstimationNetwork(nn.Module):
                 x = block(x)
                 if (key := f"{name}_{index}") in self.extra:
                     paths.append(self.extra[key](x))
-        return torch.cat((*paths, x.mean(dim=(2, 3))), dim=1).to(self.head.weight.dtype)
-
-    def _map(self, features: Float[Tensor, "n features"]) -> Float[Tensor, "n rows columns"]:
-        return self.head(features).unflatten(1, self.config.map_size)
+        return (*paths, x)
 
 
 class FoldedNetwork(DepthEstimationNetwork):
@@ -126,9 +162,9 @@ class FoldedNetwork(DepthEstimationNetwork):
             self.trunk.conv1.weight /= network.std[:, 0, 0][:, None, None]
         self.requires_grad_(False)
 
-    def features(self, crops: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "n features"]:
-        """As DepthEstimationNetwork.features."""
-        return self._features(crops - self.mean)
+    def maps(self, pictures: Num[Tensor, "n 3 side side"]) -> tuple[Float[Tensor, "n _ _ _"], ...]:
+        """As DepthEstimationNetwork.maps."""
+        return self._maps(pictures - self.mean)
 
 
 def _fold_batch_norms(module: nn.Module) -> None:

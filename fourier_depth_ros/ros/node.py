@@ -343,10 +343,11 @@ class DepthNode(LifecycleNode):
 def _describe(settings: NodeParameters) -> str:
     chosen = settings.combination_settings
     name = f"preset {settings.preset}: " if settings.preset else ""
-    ratios = ", ".join(f"{ratio:g}" for ratio in chosen.crop_ratios)
+    ratios = ", ".join(f"{ratio:.4g}" for ratio in chosen.crop_ratios)
     flips = " and flips" if chosen.use_flips else ""
-    crops = "1 crop" if chosen.crops == 1 else f"{chosen.crops} crops"
-    return f"{name}{crops} a frame (ratios {ratios}{flips}), {chosen.combination}"
+    crops = "1 crop" if chosen.cost == 1 else f"{chosen.cost:g} crops"
+    shared = "shared, " if chosen.crops == "shared" else ""
+    return f"{name}{crops} a frame ({shared}ratios {ratios}{flips}), {chosen.combination}"
 
 
 def main(args: Sequence[str] | None = None) -> int:

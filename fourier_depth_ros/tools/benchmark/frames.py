@@ -33,7 +33,7 @@ class Row:
 
     trunk: str
     preset: str
-    crops: int
+    crops: float
     backend: str
     frame_ms: float
     network_ms: float
@@ -80,7 +80,7 @@ def measure_preset(
         Row(
             trunk=checkpoint.config.network.trunk,
             preset=preset,
-            crops=settings.crops,
+            crops=settings.cost,
             backend=name,
             frame_ms=median(taken[f"frame {name}"]),
             network_ms=median(taken[f"network {name}"]),

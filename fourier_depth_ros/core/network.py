@@ -44,6 +44,45 @@ class ExtraPath(nn.Module):
         return self.down(self.across(x).relu()).relu()
 
 
+class Head(nn.Linear):
+    """One linear map of all that a crop's feature maps hold; of a zoomed picture, for each corner.
+
+    Args:
+        config: of the network.
+        strides: of the maps that it sees through extra paths [px].
+        features: how many numbers it sees of a crop.
+    """
+
+    def __init__(self, config: NetworkConfig, strides: tuple[int, ...], features: int) -> None:
+        rows, columns = config.map_size
+        super().__init__(features, rows * columns)
+        self.side = config.input_size
+        self.map_size = config.map_size
+        self.strides = strides
+        nn.init.normal_(self.weight, std=0.01)
+        nn.init.zeros_(self.bias)
+
+    def features(
+        self, maps: tuple[Float[Tensor, "n _ _ _"], ...], side: int
+    ) -> Float[Tensor, "crops features"]:
+        """What it sees of the ``maps`` of pictures of ``side`` pixels: paths, then the average.
+
+        Of crops n rows; of zoomed pictures 4 n: TL, TR, BL, BR of the first, then of the second.
+        """
+        *paths, last = (
+            cut_windows(each, (side - self.side) // stride)
+            for each, stride in zip(maps, (*self.strides, STRIDE), strict=True)
+        )
+        features = (*(path.flatten(1) for path in paths), last.mean(dim=(2, 3)))
+        return torch.cat(features, dim=1).to(self.weight.dtype)
+
+    def answer(
+        self, maps: tuple[Float[Tensor, "n _ _ _"], ...], side: int
+    ) -> Float[Tensor, "crops rows columns"]:
+        """Its output for the ``maps`` of pictures of ``side`` pixels; see features."""
+        return self(self.features(maps, side)).unflatten(1, self.map_size)
+
+
 class DepthEstimationNetwork(nn.Module):
     """Crops in, depth maps out: trunk, extra paths of the modified blocks, one linear head.
 
@@ -62,17 +101,14 @@ class DepthEstimationNetwork(nn.Module):
         pooled = self.trunk.fc.in_features
         del self.trunk.fc
         self.extra = nn.ModuleDict()
-        features = pooled
+        features, strides = pooled, []
         if config.modified:
             for name, index, block in self._modified_blocks():
                 channels = _block_channels(block)
                 self.extra[f"{name}_{index}"] = ExtraPath(channels, EXTRA_CHANNELS[name])
-                stride = 16 if name == "layer3" else 32
-                features += EXTRA_CHANNELS[name] * (-(-config.input_size // stride)) ** 2
-        rows, columns = config.map_size
-        self.head = nn.Linear(features, rows * columns)
-        nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)
+                strides.append(STRIDE // 2 if name == "layer3" else STRIDE)
+                features += EXTRA_CHANNELS[name] * (-(-config.input_size // strides[-1])) ** 2
+        self.head = Head(config, tuple(strides), features)
         for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
             self.register_buffer(name, 255 * torch.tensor(values)[:, None, None])
 
@@ -89,45 +125,21 @@ class DepthEstimationNetwork(nn.Module):
         ]
 
     def features(self, pictures: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "crops features"]:
-        """What the head sees: the extra paths in the trunk's order, then layer4's average.
-
-        Of crops n rows; of zoomed pictures 4 n: TL, TR, BL, BR of the first, then of the second.
-        """
-        return self.corner_features(self.maps(pictures), pictures.shape[-1])
+        """What the head sees; see Head.features."""
+        return self.head.features(self.maps(pictures), pictures.shape[-1])
 
     def forward(
         self, pictures: Num[Tensor, "n 3 side side"]
     ) -> Float[Tensor, "crops rows columns"]:
         """The head's output for RGB values 0..255, in the checkpoint's output space.
 
-        One map for each row of features.
+        One map of each crop; of each zoomed picture four: TL, TR, BL, BR.
         """
-        return self.answer(self.maps(pictures), pictures.shape[-1])
+        return self.head.answer(self.maps(pictures), pictures.shape[-1])
 
     def maps(self, pictures: Num[Tensor, "n 3 side side"]) -> tuple[Float[Tensor, "n _ _ _"], ...]:
         """All below the head: the extra paths' maps in the trunk's order, then layer4's last."""
         return self._maps((pictures - self.mean) / self.std)
-
-    def corner_features(
-        self, maps: tuple[Float[Tensor, "n _ _ _"], ...], side: int
-    ) -> Float[Tensor, "crops features"]:
-        """What the head sees of the ``maps`` of pictures of ``side`` pixels; see features."""
-        beyond = side - self.config.input_size
-        # layer3's cells are of half the stride
-        strides = [STRIDE // 2 if name.startswith("layer3") else STRIDE for name in self.extra]
-        *paths, last = (
-            cut_windows(each, beyond // stride)
-            for each, stride in zip(maps, (*strides, STRIDE), strict=True)
-        )
-        features = (*(path.flatten(1) for path in paths), last.mean(dim=(2, 3)))
-        return torch.cat(features, dim=1).to(self.head.weight.dtype)
-
-    def answer(
-        self, maps: tuple[Float[Tensor, "n _ _ _"], ...], side: int
-    ) -> Float[Tensor, "crops rows columns"]:
-        """The head's output for the ``maps`` of pictures of ``side`` pixels; see forward."""
-        features = self.corner_features(maps, side)
-        return self.head(features).unflatten(1, self.config.map_size)
 
     def _maps(self, centred: Float[Tensor, "n 3 side side"]) -> tuple[Tensor, ...]:
         trunk = self.trunk

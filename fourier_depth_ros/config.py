@@ -138,9 +138,10 @@ class CombinationSettings(Settings):
         nearest = [min(choice, key=lambda r: abs(r - ratio)) for ratio in self.crop_ratios]
         for ratio, near in zip(self.crop_ratios, nearest, strict=True):
             if abs(ratio - near) > _SNAP:
+                possible = ", ".join(f"{each:.3g}" for each in choice)
                 raise ValueError(
                     f"crop_ratios: {ratio:g} is not possible with crops 'shared', which takes "
-                    f"{', '.join(f'{r:.3g}' for r in choice)}; set crops and crop_ratios together"
+                    f"{possible}; set crops and crop_ratios together, or a preset first"
                 )
         ratios = tuple(sorted(set(nearest), reverse=True))
         return self.model_copy(update={"crop_ratios": ratios})

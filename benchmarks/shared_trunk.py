@@ -67,7 +67,7 @@ def stages(network: FoldedNetwork) -> list[tuple[str, nn.Module]]:
 
 def partly_shared(network: FoldedNetwork, zoomed: Tensor, shared: int) -> Tensor:
     """The corners' answers, (4 n, rows, columns); only the first ``shared`` stages run once."""
-    share = 1 - network.head.side / zoomed.shape[-1]
+    share = 1 - network.config.input_size / zoomed.shape[-1]
 
     def windows(maps: Tensor) -> Tensor:
         return cut_windows(maps, round(share * maps.shape[-1]))
@@ -81,7 +81,7 @@ def partly_shared(network: FoldedNetwork, zoomed: Tensor, shared: int) -> Tensor
         if name in network.extra:
             path = network.extra[name](x)
             paths.append(windows(path) if index < shared else path)
-    return network.head.answer((*paths, x), network.head.side)
+    return network.head.answer((*paths, x), 0)
 
 
 def ways(network: FoldedNetwork) -> dict[str, Way]:

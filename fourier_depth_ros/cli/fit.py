@@ -47,8 +47,8 @@ def fit(
         out: where the fitted checkpoint goes.
         crops: what to fit: corners (each crop passes the network by itself), shared (one pass of a
             zoomed picture a ratio) or both; the other keeps the fit that the checkpoint has.
-        crop_ratios: the ratios that the corners will know, such as 1.0 0.8 0.6; shared crops know
-            all that they can have.
+        crop_ratios: the ratios that the corners will know, such as 1.0 0.8 0.6; shared crops always
+            know all that they can have.
         device: auto, cpu, cuda or cuda:N.
         reading: how to read the data.
     """
@@ -59,6 +59,8 @@ def fit(
     from fourier_depth_ros.tools.fitting_figure import can_draw, write_figure
     from fourier_depth_ros.tools.processes import join_processes
 
+    if crops == "shared" and crop_ratios != PAPER_RATIOS:
+        raise ValueError("crop-ratios are of the corners; crops 'shared' fits all it can have")
     sets = reading.open(data)
     path, _ = find_checkpoint(checkpoint, cuda=False)
     with join_processes() as processes:

@@ -56,31 +56,31 @@ class Head(nn.Linear):
     def __init__(self, config: NetworkConfig, strides: tuple[int, ...], features: int) -> None:
         rows, columns = config.map_size
         super().__init__(features, rows * columns)
-        self.side = config.input_size
         self.map_size = config.map_size
         self.strides = strides
         nn.init.normal_(self.weight, std=0.01)
         nn.init.zeros_(self.bias)
 
     def features(
-        self, maps: tuple[Float[Tensor, "n _ _ _"], ...], side: int
+        self, maps: tuple[Float[Tensor, "n _ _ _"], ...], beyond: int
     ) -> Float[Tensor, "crops features"]:
-        """What it sees of the ``maps`` of pictures of ``side`` pixels: paths, then the average.
+        """What it sees of the ``maps`` of pictures: the extra paths, then the average of the last.
 
-        Of crops n rows; of zoomed pictures 4 n: TL, TR, BL, BR of the first, then of the second.
+        ``beyond`` is how many pixels more the pictures have than a crop's side. Of crops (0) n
+        rows; of zoomed pictures 4 n: TL, TR, BL, BR of the first, then of the second.
         """
         *paths, last = (
-            cut_windows(each, (side - self.side) // stride)
+            cut_windows(each, beyond // stride)
             for each, stride in zip(maps, (*self.strides, STRIDE), strict=True)
         )
         features = (*(path.flatten(1) for path in paths), last.mean(dim=(2, 3)))
         return torch.cat(features, dim=1).to(self.weight.dtype)
 
     def answer(
-        self, maps: tuple[Float[Tensor, "n _ _ _"], ...], side: int
+        self, maps: tuple[Float[Tensor, "n _ _ _"], ...], beyond: int
     ) -> Float[Tensor, "crops rows columns"]:
-        """Its output for the ``maps`` of pictures of ``side`` pixels; see features."""
-        return self(self.features(maps, side)).unflatten(1, self.map_size)
+        """Its output for the ``maps`` of pictures; see features."""
+        return self(self.features(maps, beyond)).unflatten(1, self.map_size)
 
 
 class DepthEstimationNetwork(nn.Module):
@@ -126,7 +126,7 @@ class DepthEstimationNetwork(nn.Module):
 
     def features(self, pictures: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "crops features"]:
         """What the head sees; see Head.features."""
-        return self.head.features(self.maps(pictures), pictures.shape[-1])
+        return self.head.features(self.maps(pictures), self._beyond(pictures))
 
     def forward(
         self, pictures: Num[Tensor, "n 3 side side"]
@@ -135,11 +135,14 @@ class DepthEstimationNetwork(nn.Module):
 
         One map of each crop; of each zoomed picture four: TL, TR, BL, BR.
         """
-        return self.head.answer(self.maps(pictures), pictures.shape[-1])
+        return self.head.answer(self.maps(pictures), self._beyond(pictures))
 
     def maps(self, pictures: Num[Tensor, "n 3 side side"]) -> tuple[Float[Tensor, "n _ _ _"], ...]:
         """All below the head: the extra paths' maps in the trunk's order, then layer4's last."""
         return self._maps((pictures - self.mean) / self.std)
+
+    def _beyond(self, pictures: Tensor) -> int:
+        return pictures.shape[-1] - self.config.input_size
 
     def _maps(self, centred: Float[Tensor, "n 3 side side"]) -> tuple[Tensor, ...]:
         trunk = self.trunk

@@ -139,9 +139,10 @@ class _Runner:
     def __init__(self, compiled: Callable[[int], Any], network: DepthEstimationNetwork) -> None:
         self._compiled = compiled
         self._head = copy.deepcopy(network.head)
+        self._side = network.config.input_size
         self._count = len(self._head.strides) + 1
         self._requests: dict[int, Any] = {}
-        self._request(self._head.side)
+        self._request(self._side)
 
     def __call__(
         self, pictures: UInt8[Tensor, "n 3 side side"]
@@ -150,7 +151,7 @@ class _Runner:
         request = self._request(side)
         request.infer([pictures.contiguous().numpy()], share_inputs=True, share_outputs=True)
         maps = [request.get_output_tensor(i).data for i in range(self._count)]
-        return self._head.answer(tuple(map(torch.from_numpy, maps)), side)
+        return self._head.answer(tuple(map(torch.from_numpy, maps)), side - self._side)
 
     def _request(self, side: int) -> Any:
         if side not in self._requests:

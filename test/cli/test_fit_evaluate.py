@@ -98,6 +98,8 @@ def test_evaluate_prints_tables_and_writes_figures_and_a_page(data, fitted):
 
 
 def test_a_mistake_says_what_to_do(tmp_path):
+    with pytest.raises(ValueError, match="crop-ratios are of the corners; crops 'shared' fits all"):
+        fit(data=(tmp_path,), out=tmp_path / "x", crops="shared", crop_ratios=(1.0, 0.75))
     with pytest.raises(ValueError, match="no data given; give --data PATH"):
         evaluate(data=())
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; expected a folder with"):

@@ -1,5 +1,8 @@
 """What it costs and saves to run the trunk once for the four corner crops of a ratio.
 
+This is the trial behind `crops: shared`, which shares all of the trunk; here it is also shared only
+up to the modified blocks, and both ways are fitted on the same few pictures.
+
     python benchmarks/shared_trunk.py models/resnet18_rooms.safetensors FIT_ROOMS HELD_OUT_ROOMS
 
 Both folders come from `fourier-depth simulate`. The corners are windows of one picture zoomed to a
@@ -19,9 +22,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from fourier_depth_ros.config import CombinationSettings
+from fourier_depth_ros.config import CombinationSettings, shared_ratios
 from fourier_depth_ros.core.checkpoint import load_checkpoint
-from fourier_depth_ros.core.crops import GRID, CropMerger, extract_crops, merge_crops
+from fourier_depth_ros.core.crops import (
+    GRID,
+    CropMerger,
+    cut_windows,
+    extract_crops,
+    extract_zoomed,
+    merge_crops,
+)
 from fourier_depth_ros.core.geometry import focal_factor
 from fourier_depth_ros.core.losses import to_depth
 from fourier_depth_ros.core.metrics import DepthMetrics
@@ -33,25 +43,14 @@ from fourier_depth_ros.tools.benchmark.timing import ratio
 from fourier_depth_ros.tools.bootstrap import interval, room_draws
 from fourier_depth_ros.tools.candidates import GridSample
 from fourier_depth_ros.tools.data.folder import FolderDepth
-from fourier_depth_ros.tools.fitting import collect_statistics
+from fourier_depth_ros.tools.fitting import FoldCollector
 
-STRIDE = 32
-SMALLEST_RATIO = 0.58
 #: Which pictures of each room.
 FIT_VIEWS, HELD_OUT_VIEWS = (0, 2), (0, 1, 2, 3)
 ROUNDS = 9
 
 #: From a picture's crops, and the picture zoomed to each size, to all crops' maps.
 Way = Callable[[Tensor, list[Tensor]], Tensor]
-
-
-def windows(maps: Tensor, share: float) -> Tensor:
-    """(n, c, z, z) -> (4 n, c, s, s), s = share * z: TL, TR, BL, BR of the first, and so on."""
-    whole = maps.shape[-1]
-    side = round(share * whole)
-    ends = (slice(side), slice(whole - side, whole))
-    corners = [maps[..., rows, columns] for rows in ends for columns in ends]
-    return torch.stack(corners, dim=1).flatten(0, 1)
 
 
 def stages(network: FoldedNetwork) -> list[tuple[str, nn.Module]]:
@@ -66,21 +65,23 @@ def stages(network: FoldedNetwork) -> list[tuple[str, nn.Module]]:
     return [("stem", stem), *blocks]
 
 
-def shared_features(network: FoldedNetwork, zoomed: Tensor, shared: int) -> Tensor:
-    """What the head sees of each corner, (4 n, features); the first ``shared`` stages run once."""
-    share = network.config.input_size / zoomed.shape[-1]
+def partly_shared(network: FoldedNetwork, zoomed: Tensor, shared: int) -> Tensor:
+    """The corners' answers, (4 n, rows, columns); only the first ``shared`` stages run once."""
+    share = 1 - network.config.input_size / zoomed.shape[-1]
+
+    def windows(maps: Tensor) -> Tensor:
+        return cut_windows(maps, round(share * maps.shape[-1]))
+
     x = (zoomed - network.mean).to(network.trunk.conv1.weight.dtype)
     paths = []
     for index, (name, stage) in enumerate(stages(network)):
         if index == shared:
-            x = windows(x, share)
+            x = windows(x)
         x = stage(x)
         if name in network.extra:
-            path = network.extra[name](x).unflatten(1, (-1, *x.shape[-2:]))
-            paths.append((windows(path, share) if index < shared else path).flatten(1))
-    if shared == len(stages(network)):
-        x = windows(x, share)
-    return torch.cat((*paths, x.mean(dim=(2, 3))), dim=1).to(network.head.weight.dtype)
+            path = network.extra[name](x)
+            paths.append(windows(path) if index < shared else path)
+    return network.head.answer((*paths, x), 0)
 
 
 def ways(network: FoldedNetwork) -> dict[str, Way]:
@@ -90,16 +91,18 @@ def ways(network: FoldedNetwork) -> dict[str, Way]:
     def separate(crops: Tensor, zoomed: list[Tensor]) -> Tensor:
         return network(crops)
 
-    def shared(count: int, crops: Tensor, zoomed: list[Tensor]) -> Tensor:
-        corners = [shared_features(network, picture, count) for picture in zoomed]
-        features = torch.cat((network.features(crops[:1]), *corners))
-        return network.head(features).unflatten(1, network.config.map_size)
+    def partly(count: int, crops: Tensor, zoomed: list[Tensor]) -> Tensor:
+        corners = [partly_shared(network, picture, count) for picture in zoomed]
+        return torch.cat((network(crops[:1]), *corners))
+
+    def altogether(crops: Tensor, zoomed: list[Tensor]) -> Tensor:
+        return torch.cat((network(crops[:1]), *map(network, zoomed)))
 
     first = names.index(next(iter(network.extra)))
     return {
         "separate": separate,
-        f"shared up to {names[first - 1]}": partial(shared, first),
-        "shared altogether": partial(shared, len(names)),
+        f"shared up to {names[first - 1]}": partial(partly, first),
+        "shared altogether": altogether,
     }
 
 
@@ -119,7 +122,10 @@ def combine(
 ) -> dict[str, list[Tensor]]:
     """Each held-out picture's candidates, and its depth by combinations fitted on ``fit``."""
     plain = len(settings.crop_ratios)
-    folds = collect_statistics(fit, settings.crop_ratios, folds=4)
+    collector = FoldCollector(settings.crop_ratios, folds=4)
+    for sample in fit:
+        collector.add(sample)
+    folds = collector.finish()
     everything = reduce(CombinerStatistics.merge, folds)
     hierarchy = choose_hierarchy(Folds.of(folds), settings)
     depths = {
@@ -157,17 +163,14 @@ def main(checkpoint_path: str, fit: str, held_out: str) -> None:
     space, side = checkpoint.config.space, checkpoint.config.network.input_size
     network = FoldedNetwork(checkpoint.network).to(memory_format=torch.channels_last)
     network.set_precision(torch.bfloat16)
-    zooms = range(side, int(side / SMALLEST_RATIO), STRIDE)
-    settings = CombinationSettings(
-        crop_ratios=tuple(side / zoom for zoom in zooms), use_flips=False
-    )
-    ratios = settings.crop_ratios
+    ratios = shared_ratios(side)
+    settings = CombinationSettings(crop_ratios=ratios, use_flips=False)
     samples: dict[str, dict[str, list[GridSample]]] = {}
     for folder, views in ((fit, FIT_VIEWS), (held_out, HELD_OUT_VIEWS)):
         of_way = samples[folder] = {name: [] for name in ways(network)}
         for room, picture, truth in read(folder, views, space.canonical_focal):
             crops = extract_crops(picture, ratios, side, flips=False)
-            zoomed = [extract_crops(picture, (1.0,), zoom, flips=False) for zoom in zooms[1:]]
+            zoomed = extract_zoomed(picture, ratios[1:], side, flips=False)
             merger = CropMerger.build(picture.shape[1:], ratios, network.config.map_size)
             for name, way in ways(network).items():
                 made = merge_crops(to_depth(way(crops, zoomed), space), merger, flips=False)

@@ -15,9 +15,17 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 #: Lee et al. 2018, sec. 3.3: the nine crop ratios of the paper.
 PAPER_RATIOS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6)
 PRESETS = ("fast", "balanced", "accurate", "paper")
+#: A zoomed picture is larger than the network's input by multiples of the trunk's stride, so that
+#: the corners' windows lie on whole cells of every feature map.
+STRIDE = 32
+#: Below it the corners of a zoomed picture hardly overlap; the paper's smallest is 0.6.
+SMALLEST_SHARED_RATIO = 0.58
+#: How far a ratio may be from a possible one and still mean it.
+_SNAP = 0.01
 
 TrunkName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 CombinationName = Literal["hierarchical", "paper", "mean"]
+CropsName = Literal["corners", "shared"]
 DeviceName = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
 PrecisionName = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 BackendName = Literal["auto", "eager", "graph", "compiled", "openvino", "onnxruntime"]
@@ -27,6 +35,16 @@ class Settings(BaseModel):
     """A frozen, strict-keyed model: a misspelt key is an error, never ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def shared_ratios(side: int) -> tuple[float, ...]:
+    """The ratios that ``crops: shared`` can have for an input of ``side`` pixels: side / Z.
+
+    Z is the side of the zoomed picture, ``side`` plus a multiple of 32: five ratios down to 0.6 for
+    192 pixels, six down to 0.583 for 224.
+    """
+    sides = range(side, int(side / SMALLEST_SHARED_RATIO) + 1, STRIDE)
+    return tuple(round(side / zoomed, 6) for zoomed in sides)
 
 
 class NetworkConfig(Settings):
@@ -64,8 +82,13 @@ class DepthSpace(Settings):
 
 
 class CombinationSettings(Settings):
-    """Which candidates are made, and how they are combined (sec. 3.3 and 3.4)."""
+    """Which candidates are made, and how they are combined (sec. 3.3 and 3.4).
 
+    ``crops``: how a ratio's four corner crops get through the network. "corners": each by itself,
+    as in the paper; "shared": all at once, as windows of the feature maps of one zoomed picture.
+    """
+
+    crops: CropsName = "corners"
     crop_ratios: tuple[float, ...] = PAPER_RATIOS
     use_flips: bool = True
     combination: CombinationName = "hierarchical"
@@ -90,10 +113,38 @@ class CombinationSettings(Settings):
         return len(self.crop_ratios) * (2 if self.use_flips else 1)
 
     @property
-    def crops(self) -> int:
-        """Network passes a frame: one crop for ratio 1, four corners for a smaller one."""
-        corners = sum(1 if ratio == 1.0 else 4 for ratio in self.crop_ratios)
-        return corners * (2 if self.use_flips else 1)
+    def cost(self) -> float:
+        """Network passes a frame, counted in crops of the network's own size.
+
+        Corners: one crop for ratio 1, four for a smaller one. Shared: 1/r^2, the zoomed picture's.
+        """
+        one_by_one = self.crops == "corners"
+        passes = sum(
+            (1 if ratio == 1.0 else 4) if one_by_one else ratio**-2 for ratio in self.crop_ratios
+        )
+        return round(float(passes * (2 if self.use_flips else 1)), 2)
+
+    def possible(self, side: int) -> CombinationSettings:
+        """These settings with ratios that a network of this input side [px] can have.
+
+        Corners can have any. Shared: each ratio becomes the nearest of shared_ratios.
+
+        Raises:
+            ValueError: a ratio is more than 0.01 away from all of them.
+        """
+        if self.crops == "corners":
+            return self
+        choice = shared_ratios(side)
+        nearest = [min(choice, key=lambda r: abs(r - ratio)) for ratio in self.crop_ratios]
+        for ratio, near in zip(self.crop_ratios, nearest, strict=True):
+            if abs(ratio - near) > _SNAP:
+                possible = ", ".join(f"{each:.3g}" for each in choice)
+                raise ValueError(
+                    f"crop_ratios: {ratio:g} is not possible with crops 'shared', which takes "
+                    f"{possible}; set crops and crop_ratios together, or a preset first"
+                )
+        ratios = tuple(sorted(set(nearest), reverse=True))
+        return self.model_copy(update={"crop_ratios": ratios})
 
 
 class Hierarchy(Settings):
@@ -117,7 +168,7 @@ class Preset(Settings):
 
     crop_ratios: tuple[float, ...]
     use_flips: bool
-    crops: int
+    crops: float = Field(description="CombinationSettings.cost: 5 corners, or 2.36 if shared")
     expected_rmse: float | None = Field(
         None, description="held-out RMSE on the 72 x 96 grid [canonical m]; None before a fit"
     )
@@ -139,18 +190,54 @@ DEFAULT_PRESETS = {
 }
 
 
-class CheckpointConfig(Settings):
-    """Everything about a checkpoint that is not a tensor; stored as JSON beside the weights."""
+def _default_shared_presets(side: int) -> dict[str, Preset]:
+    """Likewise for shared crops: as many ratios, the largest first."""
+    presets = {}
+    for name, corners in DEFAULT_PRESETS.items():
+        ratios = shared_ratios(side)[: len(corners.crop_ratios)]
+        flips = corners.use_flips
+        settings = CombinationSettings(crops="shared", crop_ratios=ratios, use_flips=flips)
+        presets[name] = Preset(crop_ratios=ratios, use_flips=flips, crops=settings.cost)
+    return presets
 
-    network: NetworkConfig
-    space: DepthSpace
+
+class FitConfig(Settings):
+    """What a fit of the combination chose, for one way of making crops."""
+
     fitted_ratios: tuple[float, ...] = Field((), description="empty: no statistics stored")
     hierarchy: Hierarchy = Hierarchy()
     presets: dict[str, Preset] = {}
+
+
+class CheckpointConfig(FitConfig):
+    """Everything about a checkpoint that is not a tensor; stored as JSON beside the weights.
+
+    What it has of FitConfig is the corners' fit; ``shared`` is that of shared crops, if any.
+    """
+
+    network: NetworkConfig
+    space: DepthSpace
+    shared: FitConfig | None = None
     metrics: dict[str, float] = {}
     description: str = ""
     data: str = ""
     licence: str = ""
+
+    def fit_config(self, crops: CropsName) -> FitConfig:
+        """What was fitted for this way of making crops; empty if nothing was."""
+        return self if crops == "corners" else self.shared or FitConfig()
+
+    def presets_of(self, crops: CropsName) -> dict[str, Preset]:
+        """fast, balanced, accurate and paper: the fit's own, or rough ones before a fit."""
+        rough = DEFAULT_PRESETS
+        if crops == "shared":
+            rough = _default_shared_presets(self.network.input_size)
+        return self.fit_config(crops).presets or rough
+
+    def ratios_of(self, crops: CropsName) -> tuple[float, ...]:
+        """The ratios that were fitted, or before a fit all that there are to fit."""
+        whole = PAPER_RATIOS if crops == "corners" else shared_ratios(self.network.input_size)
+        return self.fit_config(crops).fitted_ratios or whole
 
 
 def _live(default: Any, unit: str, description: str, **bounds: Any) -> Any:
@@ -201,6 +288,12 @@ class NodeParameters(Settings):
         "",
         "fast, balanced, accurate or paper; '' once ratios are set by hand; 'auto': fast on CPU, "
         "accurate on CUDA",
+    )
+    crops: CropsName = _live(
+        "corners",
+        "",
+        "corners: every crop passes the network by itself; shared: one pass of a zoomed picture a "
+        "ratio, faster, with ratios and presets of its own",
     )
     crop_ratios: tuple[float, ...] = _live(
         (), "of H and W", "crop ratios, a subset of the fitted ones; empty at start: the preset's"
@@ -294,6 +387,7 @@ class NodeParameters(Settings):
     def combination_settings(self) -> CombinationSettings:
         """The part of the parameters that the estimator solves for."""
         return CombinationSettings(
+            crops=self.crops,
             crop_ratios=self.crop_ratios,
             use_flips=self.use_flips,
             combination=self.combination,

@@ -11,6 +11,7 @@ from fourier_depth_ros.config import (
     DEFAULT_PRESETS,
     CheckpointConfig,
     DepthSpace,
+    FitConfig,
     NetworkConfig,
     Uncertainty,
 )
@@ -19,6 +20,8 @@ from fourier_depth_ros.core.network import DepthEstimationNetwork
 from fourier_depth_ros.core.statistics import CombinerStatistics
 
 RATIOS = (1.0, 0.8, 0.6)
+#: All that windows of zoomed pictures can have at 64 pixels: 64 / 64 and 64 / 96.
+SHARED_RATIOS = (1.0, 0.666667)
 CANONICAL_FOCAL = 0.8
 SPACE = DepthSpace(canonical_focal=CANONICAL_FOCAL)
 
@@ -28,37 +31,49 @@ def balanced(depth: float) -> float:
     return 1.5 * depth - 0.05 * depth * depth
 
 
-def constant_checkpoint(depth: float = 2.0, *, fitted: bool = True) -> Checkpoint:
+def constant_checkpoint(
+    depth: float = 2.0, *, fitted: bool = True, shared: bool = False
+) -> Checkpoint:
     """A network that answers ``depth`` [canonical m] whatever it sees.
 
     Fitted on pictures where candidate r is truth / r, so that the best combination of any subset
-    is truth itself, while the network's answer d gives a mean of d / r before the fit.
+    is truth itself, while the network's answer d gives a mean of d / r before the fit. ``shared``:
+    so are shared crops.
     """
     config = CheckpointConfig(
         network=NetworkConfig(trunk="resnet18", input_size=64),
         space=SPACE,
         fitted_ratios=RATIOS if fitted else (),
+        shared=FitConfig(fitted_ratios=SHARED_RATIOS) if shared else None,
     )
     torch.manual_seed(0)
     network = DepthEstimationNetwork(config.network).eval().requires_grad_(False)
     network.head.weight.zero_()
     network.head.bias.fill_(balanced(depth))
-    return Checkpoint(config, network, fit=_statistics() if fitted else None)
+    return Checkpoint(
+        config,
+        network,
+        fit=_statistics(RATIOS) if fitted else None,
+        shared_fit=_statistics(SHARED_RATIOS) if shared else None,
+    )
 
 
-def _statistics() -> CombinerStatistics:
+def _statistics(ratios: tuple[float, ...]) -> CombinerStatistics:
     g = torch.Generator().manual_seed(0)
     truth = 3 + torch.randn(40, 72, 96, generator=g, dtype=torch.float64)
-    scale = torch.tensor(RATIOS * 2, dtype=torch.float64).reciprocal()[:, None, None]
-    noise = torch.randn(40, 6, 72, 96, generator=g, dtype=torch.float64)
-    statistics = CombinerStatistics.empty(RATIOS)
+    scale = torch.tensor(ratios * 2, dtype=torch.float64).reciprocal()[:, None, None]
+    noise = torch.randn(40, 2 * len(ratios), 72, 96, generator=g, dtype=torch.float64)
+    statistics = CombinerStatistics.empty(ratios)
     statistics.update(truth[:, None] * scale + 0.02 * noise, truth)
     return statistics
 
 
-def save_constant(path: Path, depth: float = 2.0, *, fitted: bool = True) -> Path:
+def save_constant(
+    path: Path, depth: float = 2.0, *, fitted: bool = True, shared: bool = False
+) -> Path:
     """constant_checkpoint on disk, weights in float32 so that the answer is exact."""
-    save_checkpoint(path, constant_checkpoint(depth, fitted=fitted), dtype=torch.float32)
+    checkpoint = constant_checkpoint(depth, fitted=fitted, shared=shared)
+    save_checkpoint(path, checkpoint, dtype=torch.float32)
     return path
 
 

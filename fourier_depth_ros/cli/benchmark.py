@@ -169,6 +169,10 @@ class _Run:
                 rows += measure_preset(
                     checkpoint, preset, backends, rgb, seconds, fill if naive else None, least=2
                 )
+                if checkpoint.shared_fit is not None and preset != "fast":  # that is one crop
+                    rows += measure_preset(
+                        checkpoint, preset, backends, rgb, seconds, None, least=2, way="shared"
+                    )
             if trunk == "resnet18":
                 import torch
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import tyro
 
 from fourier_depth_ros.cli.rgbd_flags import RgbdFlags
-from fourier_depth_ros.config import PAPER_RATIOS, CombinationSettings
+from fourier_depth_ros.config import PAPER_RATIOS, CombinationSettings, CropsName
 
 if TYPE_CHECKING:
     from fourier_depth_ros.tools.fitting import FitReport
@@ -20,6 +20,7 @@ def fit(
     held_out: tyro.conf.UseAppendAction[tuple[Path, ...]] = (),
     checkpoint: str = "auto",
     out: Path,
+    crops: Literal["corners", "shared", "both"] = "corners",
     crop_ratios: tuple[float, ...] = PAPER_RATIOS,
     device: str = "auto",
     reading: tyro.conf.OmitArgPrefixes[RgbdFlags] = RgbdFlags(),  # noqa: B008 (frozen)
@@ -36,7 +37,7 @@ def fit(
 
     Several processes share the pictures: torchrun --nproc-per-node 8 --no-python fourier-depth fit
     --data ... The figure OUT.png beside OUT shows error against crops, and which ratio weighs most
-    in which frequency band.
+    in which frequency band; that of shared crops is OUT_shared.png.
 
     Args:
         data: RGB-D data to fit on; may be given several times.
@@ -44,7 +45,10 @@ def fit(
             Without it every fifth room of the data is held out.
         checkpoint: path or name of the checkpoint to fit.
         out: where the fitted checkpoint goes.
-        crop_ratios: the ratios that it will know, such as 1.0 0.8 0.6.
+        crops: what to fit: corners (each crop passes the network by itself), shared (one pass of a
+            zoomed picture a ratio) or both; the other keeps the fit that the checkpoint has.
+        crop_ratios: the ratios that the corners will know, such as 1.0 0.8 0.6; shared crops always
+            know all that they can have.
         device: auto, cpu, cuda or cuda:N.
         reading: how to read the data.
     """
@@ -55,6 +59,8 @@ def fit(
     from fourier_depth_ros.tools.fitting_figure import can_draw, write_figure
     from fourier_depth_ros.tools.processes import join_processes
 
+    if crops == "shared" and crop_ratios != PAPER_RATIOS:
+        raise ValueError("crop-ratios are of the corners; crops 'shared' fits all it can have")
     sets = reading.open(data)
     path, _ = find_checkpoint(checkpoint, cuda=False)
     with join_processes() as processes:
@@ -65,32 +71,38 @@ def fit(
         else:
             to_fit = RgbdCollection(sets, bars[0], lambda room: not hold_out(room))
             held = RgbdCollection(sets, bars[1], hold_out)
-        fitted, report = fit_combination(
+        ways: tuple[CropsName, ...] = ("corners", "shared") if crops == "both" else (crops,)
+        fitted, reports = fit_combination(
             load_checkpoint(path),
             to_fit,
             held,
             device,
             ratios=CombinationSettings(crop_ratios=crop_ratios).crop_ratios,
+            ways=ways,
             say=print if processes.first else lambda _: None,
             processes=processes,
         )
         if not processes.first:
             return
         save_checkpoint(out, fitted)
-        _print(report, to_fit.skipped + (held.skipped if held_out else 0))
-        if can_draw():
-            print(f"look at {write_figure(out.with_suffix('.png'), fitted, report)}")
-        else:
+        unreadable = to_fit.skipped + (held.skipped if held_out else 0)
+        for way, report in reports.items():
+            _print(way, report, unreadable)
+            if can_draw():
+                name = out.stem if way == "corners" else f"{out.stem}_{way}"
+                figure = write_figure(out.with_name(f"{name}.png"), fitted.fit_of(way), report)
+                print(f"look at {figure}")
+        if not can_draw():
             print("no figure: it takes the package matplotlib")
 
 
-def _print(report: FitReport, unreadable: int) -> None:
+def _print(way: CropsName, report: FitReport, unreadable: int) -> None:
     """What was used, the held-out errors, and how the standard deviation does."""
     held = report.held_out
     print(
-        f"{report.pictures} pictures of {report.rooms} rooms fitted, {held.pictures} of "
-        f"{held.rooms} held out; {report.dropped + held.dropped} dropped for holes, "
-        f"{unreadable} unreadable\n"
+        f"crops {way}: {report.pictures} pictures of {report.rooms} rooms fitted, "
+        f"{held.pictures} of {held.rooms} held out; "
+        f"{report.dropped + held.dropped} dropped for holes, {unreadable} unreadable\n"
         f"{report.seconds:.1f} s, {report.network_share:.1%} of it in the network's passes\n"
         f"hierarchy: {report.hierarchy}\n"
         f"held-out RMSE [canonical m] on the 72 x 96 grid:"
@@ -100,8 +112,8 @@ def _print(report: FitReport, unreadable: int) -> None:
     for name, preset in report.presets.items():
         sigma = held.calibration[name]
         print(
-            f"preset {name}: {preset.crops} crops, ratios "
-            f"{', '.join(f'{ratio:g}' for ratio in preset.crop_ratios)}"
+            f"preset {name}: {preset.crops:g} crops, ratios "
+            f"{', '.join(f'{ratio:.4g}' for ratio in preset.crop_ratios)}"
             f"{' with flips' if preset.use_flips else ''}, expected {preset.expected_rmse:.4f}\n"
             f"    within 1 sigma {sigma.coverage_1:.1%}, 2 sigma {sigma.coverage_2:.1%}; AUSE "
             f"{sigma.ause:.3f}, of a depth-only sigma {sigma.ause_depth_only:.3f}"

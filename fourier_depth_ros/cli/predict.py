@@ -6,6 +6,8 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fourier_depth_ros.config import CropsName
+
 if TYPE_CHECKING:
     from torch import Tensor
 
@@ -21,6 +23,7 @@ def predict(
     *,
     out: Path,
     checkpoint: str = "auto",
+    crops: CropsName = "corners",
     preset: str = "",
     crop_ratios: tuple[float, ...] = (),
     use_flips: bool = False,
@@ -40,6 +43,7 @@ def predict(
         images: pictures, or folders of pictures.
         out: folder for the results.
         checkpoint: path or name of a checkpoint.
+        crops: corners, or shared, which is faster and has presets of its own.
         preset: fast, balanced, accurate or paper; empty: fast on a CPU, accurate on CUDA.
         crop_ratios: crop ratios in place of a preset, such as 1.0 0.8.
         use_flips: with --crop-ratios, also run each crop mirrored.
@@ -70,8 +74,9 @@ def predict(
     if why:
         print(f"fourier-depth: {why}", file=sys.stderr)
     estimator = open_estimator(path, device=device)
-    chosen = _choose(estimator, preset, crop_ratios, use_flips, combination)
-    estimator.set_combination(chosen)
+    wanted = _choose(estimator, crops, preset, crop_ratios, use_flips, combination)
+    estimator.set_combination(wanted)
+    chosen = estimator.combination
     out.mkdir(parents=True, exist_ok=True)
     written: Counter[str] = Counter()
     frames = (frame for source in sources for frame in source)
@@ -96,6 +101,7 @@ def predict(
 
 def _choose(
     estimator: DepthEstimator,
+    crops: CropsName,
     preset: str,
     crop_ratios: tuple[float, ...],
     use_flips: bool,
@@ -103,19 +109,22 @@ def _choose(
 ) -> CombinationSettings:
     from fourier_depth_ros.config import CombinationSettings
 
+    presets = estimator.config.presets_of(crops)
     if preset and crop_ratios:
         raise ValueError("preset and crop-ratios contradict each other: give one of them")
-    if preset and preset not in estimator.presets:
-        raise ValueError(f"preset: {preset!r} is none of {', '.join(estimator.presets)}")
-    wanted = {"combination": combination}
-    if crop_ratios:
-        return CombinationSettings.model_validate(
-            {**wanted, "crop_ratios": crop_ratios, "use_flips": use_flips}
-        )
-    settings = estimator.combination
-    if preset:
-        settings = estimator.presets[preset].combination(settings)
-    return CombinationSettings.model_validate({**settings.model_dump(), **wanted})
+    if preset and preset not in presets:
+        raise ValueError(f"preset: {preset!r} is none of {', '.join(presets)}")
+    if not crop_ratios:
+        chosen = presets[preset or estimator.default_preset]
+        crop_ratios, use_flips = chosen.crop_ratios, chosen.use_flips
+    return CombinationSettings.model_validate(
+        {
+            "crops": crops,
+            "crop_ratios": crop_ratios,
+            "use_flips": use_flips,
+            "combination": combination,
+        }
+    )
 
 
 def _intrinsics(frame: Frame, fx: float | None) -> Intrinsics | None:

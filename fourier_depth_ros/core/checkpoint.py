@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,16 +18,67 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from fourier_depth_ros.config import CheckpointConfig
+from fourier_depth_ros.config import (
+    CheckpointConfig,
+    CombinationSettings,
+    CropsName,
+    FitConfig,
+    Hierarchy,
+    Preset,
+)
+from fourier_depth_ros.core.fourier import FourierCombiner
 from fourier_depth_ros.core.network import DepthEstimationNetwork
-from fourier_depth_ros.core.statistics import CombinerStatistics
+from fourier_depth_ros.core.statistics import CombinerStatistics, Weights
 
 FORMAT_VERSION = 1
 _KEY = "fourier_depth"
+#: Prefix of a way's statistics among a file's tensors and a Checkpoint's fields.
+_PREFIX: dict[CropsName, str] = {"corners": "", "shared": "shared_"}
 
 
 class CheckpointError(ValueError):
     """A checkpoint cannot be used; the text says which file, why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What a checkpoint knows of combining the candidates of one way of making crops.
+
+    ratios: before a fit, all that there are to fit. statistics, held_out: of the pictures fitted
+    on, and of those held out; None before.
+    """
+
+    crops: CropsName
+    ratios: tuple[float, ...]
+    hierarchy: Hierarchy
+    presets: dict[str, Preset]
+    statistics: CombinerStatistics | None
+    held_out: CombinerStatistics | None
+
+    def solve(self, settings: CombinationSettings) -> Weights:
+        """The weights of a subset of the candidates; see CombinerStatistics.solve.
+
+        Raises:
+            ValueError: nothing was fitted, or one of the ratios was not.
+        """
+        if self.statistics is None:
+            how = "" if self.crops == "corners" else f" --crops {self.crops}"
+            raise ValueError(
+                f"combination: '{settings.combination}' needs a checkpoint fitted for crops "
+                f"'{self.crops}', and this one is not; set 'mean', or fit it with "
+                f"'fourier-depth fit{how}'"
+            )
+        return self.statistics.solve(settings, self.hierarchy)
+
+    def combiner(self, settings: CombinationSettings) -> FourierCombiner:
+        """What combines a subset of the candidates; their mean takes no fit.
+
+        Raises:
+            ValueError: see solve.
+        """
+        if settings.combination == "mean":
+            return FourierCombiner.mean(settings.candidates)
+        return self.solve(settings).combiner()
 
 
 @dataclass(frozen=True)
@@ -38,6 +89,30 @@ class Checkpoint:
     network: DepthEstimationNetwork
     fit: CombinerStatistics | None = None
     held_out: CombinerStatistics | None = None
+    shared_fit: CombinerStatistics | None = None
+    shared_held_out: CombinerStatistics | None = None
+
+    def fit_of(self, crops: CropsName) -> Fit:
+        """All about the combination for one way of making crops."""
+        return Fit(
+            crops=crops,
+            ratios=self.config.ratios_of(crops),
+            hierarchy=self.config.fit_config(crops).hierarchy,
+            presets=self.config.fit_config(crops).presets,
+            statistics=getattr(self, f"{_PREFIX[crops]}fit"),
+            held_out=getattr(self, f"{_PREFIX[crops]}held_out"),
+        )
+
+    def with_fit(self, fit: Fit) -> Checkpoint:
+        """This checkpoint with ``fit`` in place of what it had for that way of making crops."""
+        chosen = FitConfig(fitted_ratios=fit.ratios, hierarchy=fit.hierarchy, presets=fit.presets)
+        if fit.crops == "shared":
+            config = self.config.model_copy(update={"shared": chosen})
+            return replace(
+                self, config=config, shared_fit=fit.statistics, shared_held_out=fit.held_out
+            )
+        config = self.config.model_copy(update=dict(chosen))
+        return replace(self, config=config, fit=fit.statistics, held_out=fit.held_out)
 
 
 def save_checkpoint(
@@ -51,10 +126,12 @@ def save_checkpoint(
     for name, tensor in checkpoint.network.state_dict().items():
         stored = tensor.to(dtype) if tensor.is_floating_point() else tensor
         tensors[f"network.{name}"] = stored.detach().cpu().contiguous()
-    for part in ("fit", "held_out"):
-        statistics: CombinerStatistics | None = getattr(checkpoint, part)
-        if statistics is not None:
-            tensors.update({f"{part}.{k}": v for k, v in statistics.tensors().items()})
+    for crops, prefix in _PREFIX.items():
+        fit = checkpoint.fit_of(crops)
+        for part, statistics in (("fit", fit.statistics), ("held_out", fit.held_out)):
+            if statistics is not None:
+                named = {f"{prefix}{part}.{k}": v for k, v in statistics.tensors().items()}
+                tensors.update(named)
     header = {"format_version": FORMAT_VERSION, "config": checkpoint.config.model_dump(mode="json")}
     partial = Path(f"{path}.partial")
     save_file(tensors, partial, metadata={_KEY: json.dumps(header)})
@@ -82,7 +159,11 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
     config = _parse_config(path, metadata)
     network = _load_network(path, config, _part(tensors, "network"))
     statistics = {
-        part: _load_statistics(path, config, _part(tensors, part)) for part in ("fit", "held_out")
+        f"{prefix}{part}": _load_statistics(
+            path, config.fit_config(crops), _part(tensors, f"{prefix}{part}")
+        )
+        for crops, prefix in _PREFIX.items()
+        for part in ("fit", "held_out")
     }
     unknown = [n for n in tensors if n.split(".")[0] not in ("network", *statistics)]
     if unknown:
@@ -140,7 +221,7 @@ def _load_network(
 
 
 def _load_statistics(
-    path: Path, config: CheckpointConfig, tensors: dict[str, Tensor]
+    path: Path, config: FitConfig, tensors: dict[str, Tensor]
 ) -> CombinerStatistics | None:
     if not tensors:
         return None

@@ -5,6 +5,10 @@ cut and used four times. Crops of one picture are ordered by ratio, then TL, TR,
 the same list follows once more, each crop mirrored. Candidates are ordered likewise: all ratios
 plain, then all ratios flipped.
 
+The corner crops of a ratio are also windows of the whole picture zoomed by 1/r, and so are their
+feature maps (but for what a convolution sees beyond a crop's border). extract_zoomed / cut_windows
+/ join_windows give the same maps in the same order from one pass of each zoomed picture.
+
 Convention: sizes and boxes are rows first, (height, width) and (top, left, height, width), in
 pixels; resampling is bilinear with align_corners=False, antialiased where it shrinks.
 """
@@ -84,6 +88,55 @@ def extract_crops(
         )
     plain = torch.cat(crops)
     return torch.cat((plain, plain.flip(-1))) if flips else plain
+
+
+def zoomed_side(ratio: float, side: int) -> int:
+    """The side [px] of the zoomed picture whose corners of ``ratio`` have ``side`` pixels."""
+    return round(side / ratio)
+
+
+def extract_zoomed(
+    image: Num[Tensor, "3 height width"], ratios: tuple[float, ...], side: int, flips: bool
+) -> list[Num[Tensor, "pictures 3 _ _"]]:
+    """For each ratio the whole picture, zoomed so that a corner crop has ``side`` pixels.
+
+    With flips the mirrored picture comes second. Values are as those of extract_crops.
+
+    Raises:
+        ValueError: a side of the picture is under 32 pixels.
+    """
+    return [extract_crops(image, (1.0,), zoomed_side(ratio, side), flips=flips) for ratio in ratios]
+
+
+def cut_windows(
+    maps: Num[Tensor, "n channels height width"], cells: int
+) -> Num[Tensor, "windows channels window_height window_width"]:
+    """The four corner windows that leave out ``cells`` rows and columns; no cells: the maps.
+
+    (n, c, h, w) -> (4 n, c, h - cells, w - cells): TL, TR, BL, BR of the first map, then of the
+    second.
+    """
+    if cells == 0:
+        return maps
+    height, width = maps.shape[-2] - cells, maps.shape[-1] - cells
+    # A sliding window whose step is the distance between the corners sees just the corners.
+    corners = maps.unfold(2, height, cells).unfold(3, width, cells)
+    return corners.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
+
+
+def join_windows(
+    maps: list[Float[Tensor, "_ map_rows map_columns"]], flips: bool
+) -> Float[Tensor, "crops map_rows map_columns"]:
+    """The maps of every zoomed picture's windows, in the order of extract_crops' crops."""
+    if not flips:
+        return torch.cat(maps)
+    plain, mirrored = zip(*(each.chunk(2) for each in maps), strict=True)
+    # The mirrored picture's left window is the mirrored crop of the right corner.
+    swapped = [
+        each.unflatten(0, (2, 2)).flip(1).flatten(0, 1) if len(each) == 4 else each
+        for each in mirrored
+    ]
+    return torch.cat((*plain, *swapped))
 
 
 @dataclass(frozen=True)

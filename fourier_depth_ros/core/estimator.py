@@ -13,14 +13,9 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from fourier_depth_ros.config import (
-    DEFAULT_PRESETS,
-    CombinationSettings,
-    Preset,
-    Uncertainty,
-)
-from fourier_depth_ros.core.checkpoint import Checkpoint
-from fourier_depth_ros.core.crops import CropMerger, crop_boxes
+from fourier_depth_ros.config import CombinationSettings, CropsName, Preset, Uncertainty
+from fourier_depth_ros.core.checkpoint import Checkpoint, Fit
+from fourier_depth_ros.core.crops import CropMerger, crop_boxes, zoomed_side
 from fourier_depth_ros.core.fourier import FourierCombiner
 from fourier_depth_ros.core.frame import Backend, Frame, FrameRunner, eager_backend
 from fourier_depth_ros.core.geometry import Intrinsics, focal_factor
@@ -63,7 +58,8 @@ class DepthEstimator:
         checkpoint: from load_checkpoint; it stays as it is.
         device: "auto" (CUDA if there is any), "cpu", "cuda" or "cuda:N".
         precision: of the trunk: "auto", "float32", "bfloat16" or "float16".
-        max_batch: crops in one network pass; more passes give the same answer with less memory.
+        max_batch: crops in one network pass, or as many pixels of zoomed pictures; more passes
+            give the same answer with less memory.
         backend: what runs the network, with a device and a precision of its own, as
             `fourier_depth_ros.runtime.open_backend` gives it; None: torch, eagerly.
 
@@ -80,7 +76,10 @@ class DepthEstimator:
         backend: Backend | None = None,
     ) -> None:
         self.config = checkpoint.config
-        self.statistics = checkpoint.fit
+        self._fits: dict[CropsName, Fit] = {
+            "corners": checkpoint.fit_of("corners"),
+            "shared": checkpoint.fit_of("shared"),
+        }
         if backend is None:
             where = resolve_device(device)
             backend = eager_backend(checkpoint.network, where, resolve_precision(precision, where))
@@ -88,12 +87,18 @@ class DepthEstimator:
         self.device = backend.device
         self.precision = backend.precision
         self.max_batch = max_batch
+        self._seen = {self.config.network.input_size}
         self._plan = self._solve(self._default_combination())
 
     @property
     def presets(self) -> dict[str, Preset]:
-        """fast, balanced, accurate and paper: the fit's own, or rough ones before a fit."""
-        return self.config.presets or DEFAULT_PRESETS
+        """fast, balanced, accurate and paper of the present way of making crops."""
+        return self.config.presets_of(self.combination.crops)
+
+    @property
+    def default_preset(self) -> str:
+        """What there is time for on this device: fast on a CPU, accurate on CUDA."""
+        return "accurate" if self.device.type == "cuda" else "fast"
 
     @property
     def combination(self) -> CombinationSettings:
@@ -103,11 +108,28 @@ class DepthEstimator:
     def set_combination(self, settings: CombinationSettings) -> None:
         """Solve the optimal combination of these ratios and use it from the next frame on.
 
+        Shared crops: a ratio near a possible one becomes that; a size of zoomed picture that is new
+        runs once here, so that no frame waits for a backend that has to get ready for it.
+
         Raises:
-            ValueError: a ratio was not fitted, or nothing was and the combination is not "mean".
-                The old combination stays.
+            ValueError: a ratio was not fitted or is not possible, or nothing was fitted and the
+                combination is not "mean". The old combination stays.
         """
-        self._plan = self._solve(settings)
+        plan = self._solve(settings.possible(self.config.network.input_size))
+        self._warm_up(plan.settings)
+        self._plan = plan
+
+    @torch.inference_mode()
+    def _warm_up(self, settings: CombinationSettings) -> None:
+        """Run each size never seen; the ones seen may just be running in another thread."""
+        if settings.crops == "corners":
+            return
+        side = self.config.network.input_size
+        # what extract_crops gives: uint8 on a CPU, float32 elsewhere
+        dtype = torch.uint8 if self.device.type == "cpu" else torch.float32
+        for zoomed in {zoomed_side(ratio, side) for ratio in settings.crop_ratios} - self._seen:
+            self.backend.network(torch.zeros(1, 3, zoomed, zoomed, dtype=dtype, device=self.device))
+            self._seen.add(zoomed)
 
     @torch.inference_mode()
     def predict(
@@ -164,20 +186,12 @@ class DepthEstimator:
         return run
 
     def _default_combination(self) -> CombinationSettings:
-        preset = self.presets["accurate" if self.device.type == "cuda" else "fast"]
-        method = "mean" if self.statistics is None else "hierarchical"
+        preset = self.config.presets_of("corners")[self.default_preset]
+        method = "mean" if self._fits["corners"].statistics is None else "hierarchical"
         return preset.combination(CombinationSettings(combination=method))
 
     def _solve(self, settings: CombinationSettings) -> _Plan:
-        if settings.combination == "mean":
-            combiner = FourierCombiner.mean(settings.candidates)
-        elif self.statistics is None:
-            raise ValueError(
-                f"combination: '{settings.combination}' needs a fitted checkpoint, and this one is "
-                f"not; set 'mean', or fit it with 'fourier-depth fit'"
-            )
-        else:
-            combiner = self.statistics.solve(settings, self.config.hierarchy).combiner()
+        combiner = self._fits[settings.crops].combiner(settings)
         return _Plan(settings, combiner.to(self.device), self._uncertainty(settings))
 
     def _uncertainty(self, settings: CombinationSettings) -> Uncertainty | None:
@@ -186,7 +200,8 @@ class DepthEstimator:
         Ratios set by hand were never calibrated; what the spread of M candidates means depends
         first of all on M.
         """
-        calibrated = [preset for preset in self.presets.values() if preset.uncertainty]
+        presets = self.config.presets_of(settings.crops)
+        calibrated = [preset for preset in presets.values() if preset.uncertainty]
         if not calibrated:
             return None
 

@@ -17,7 +17,13 @@ from jaxtyping import Float, Num, UInt8
 from torch import Tensor, nn
 
 from fourier_depth_ros.config import CombinationSettings, DepthSpace, Uncertainty
-from fourier_depth_ros.core.crops import CropMerger, extract_crops, merge_crops
+from fourier_depth_ros.core.crops import (
+    CropMerger,
+    extract_crops,
+    extract_zoomed,
+    join_windows,
+    merge_crops,
+)
 from fourier_depth_ros.core.fourier import FourierCombiner
 from fourier_depth_ros.core.losses import to_depth
 from fourier_depth_ros.core.network import DepthEstimationNetwork, FoldedNetwork
@@ -26,7 +32,7 @@ from fourier_depth_ros.core.uncertainty import candidate_spread, standard_deviat
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 #: (n, 3, side, side) RGB crops, 0..255, uint8 or floating -> (n, rows, columns) float32, what the
-#: head emits.
+#: head emits. Of larger pictures (n, 3, Z, Z) -> (4 n, rows, columns): see DepthEstimationNetwork.
 NetworkRunner = Callable[[Tensor], Tensor]
 
 
@@ -45,7 +51,8 @@ class Frame(nn.Module):
     """All that one picture goes through, fixed for one size of picture and one combination.
 
     Args:
-        network: runs the network; called on at most ``max_batch`` crops at a time.
+        network: runs the network, on at most ``max_batch`` crops at a time, or on as many pixels of
+            zoomed pictures (but on at least one picture).
         side: of the network's input [px].
         space: what the network's output means.
         settings: which candidates are made.
@@ -83,11 +90,8 @@ class Frame(nn.Module):
         self, image: UInt8[Tensor, "3 height width"], factor: Float[Tensor, ""]
     ) -> FrameMaps:
         """Depth of one picture; ``factor`` turns canonical metres into the camera's."""
-        ratios, flips = self.settings.crop_ratios, self.settings.use_flips
-        crops = extract_crops(image, ratios, self.side, flips)
-        outputs = [self.network(batch) for batch in torch.split(crops, self.max_batch)]
-        maps = to_depth(torch.cat(outputs) if len(outputs) > 1 else outputs[0], self.space)
-        candidates = merge_crops(maps, self.merger, flips)
+        maps = to_depth(self._network_maps(image), self.space)
+        candidates = merge_crops(maps, self.merger, self.settings.use_flips)
         combined = [self.combiner(candidates)]
         if self.uncertainty is not None:
             spread = candidate_spread(candidates)
@@ -105,6 +109,21 @@ class Frame(nn.Module):
             std=std[0].where(known, torch.nan) if std else None,
             candidates=candidates * factor,
         )
+
+    def _network_maps(
+        self, image: UInt8[Tensor, "3 height width"]
+    ) -> Float[Tensor, "crops rows columns"]:
+        """What the head emits for each crop, in extract_crops' order."""
+        ratios, flips = self.settings.crop_ratios, self.settings.use_flips
+        if self.settings.crops == "corners":
+            return self._run(extract_crops(image, ratios, self.side, flips))
+        zoomed = extract_zoomed(image, ratios, self.side, flips)
+        return join_windows([self._run(pictures) for pictures in zoomed], flips)
+
+    def _run(self, pictures: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "crops rows columns"]:
+        batch = max(1, self.max_batch * self.side**2 // pictures.shape[-1] ** 2)
+        outputs = [self.network(part) for part in torch.split(pictures, batch)]
+        return torch.cat(outputs) if len(outputs) > 1 else outputs[0]
 
 
 #: Runs a frame on a picture that lies anywhere, with the factor of its camera.

@@ -1,4 +1,9 @@
-"""The depth estimation network (Lee et al. 2018, sec. 3.1): a ResNet with modified blocks."""
+"""The depth estimation network (Lee et al. 2018, sec. 3.1): a ResNet with modified blocks.
+
+It takes crops of its own side, or pictures zoomed to that side plus a multiple of 32. Of those it
+answers for the four corners: all below the head is convolutions, which run once on the whole
+picture; each corner's windows of the feature maps then go through the head by themselves.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 from torchvision.models import ResNet
 
-from fourier_depth_ros.config import NetworkConfig
+from fourier_depth_ros.config import STRIDE, NetworkConfig
+from fourier_depth_ros.core.crops import cut_windows
 
 #: ImageNet statistics of torchvision's weights, for pictures in [0, 1].
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -21,7 +27,7 @@ EXTRA_CHANNELS = {"layer3": 8, "layer4": 64}
 
 
 class ExtraPath(nn.Module):
-    """The extra path of a modified block: conv 1x3, ReLU, conv 3x1, ReLU, flatten (sec. 3.1).
+    """The extra path of a modified block: conv 1x3, ReLU, conv 3x1, ReLU (sec. 3.1).
 
     'Same' padding, no bias, no batch norm.
     """
@@ -33,9 +39,48 @@ class ExtraPath(nn.Module):
         for conv in (self.across, self.down):
             nn.init.normal_(conv.weight, std=0.01)
 
-    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n features"]:
+    def forward(self, x: Float[Tensor, "n c h w"]) -> Float[Tensor, "n extra h w"]:
         """The block's output, seen through the extra path."""
-        return self.down(self.across(x).relu()).relu().flatten(1)
+        return self.down(self.across(x).relu()).relu()
+
+
+class Head(nn.Linear):
+    """One linear map of all that a crop's feature maps hold; of a zoomed picture, for each corner.
+
+    Args:
+        config: of the network.
+        strides: of the maps that it sees through extra paths [px].
+        features: how many numbers it sees of a crop.
+    """
+
+    def __init__(self, config: NetworkConfig, strides: tuple[int, ...], features: int) -> None:
+        rows, columns = config.map_size
+        super().__init__(features, rows * columns)
+        self.map_size = config.map_size
+        self.strides = strides
+        nn.init.normal_(self.weight, std=0.01)
+        nn.init.zeros_(self.bias)
+
+    def features(
+        self, maps: tuple[Float[Tensor, "n _ _ _"], ...], beyond: int
+    ) -> Float[Tensor, "crops features"]:
+        """What it sees of the ``maps`` of pictures: the extra paths, then the average of the last.
+
+        ``beyond`` is how many pixels more the pictures have than a crop's side. Of crops (0) n
+        rows; of zoomed pictures 4 n: TL, TR, BL, BR of the first, then of the second.
+        """
+        *paths, last = (
+            cut_windows(each, beyond // stride)
+            for each, stride in zip(maps, (*self.strides, STRIDE), strict=True)
+        )
+        features = (*(path.flatten(1) for path in paths), last.mean(dim=(2, 3)))
+        return torch.cat(features, dim=1).to(self.weight.dtype)
+
+    def answer(
+        self, maps: tuple[Float[Tensor, "n _ _ _"], ...], beyond: int
+    ) -> Float[Tensor, "crops rows columns"]:
+        """Its output for the ``maps`` of pictures; see features."""
+        return self(self.features(maps, beyond)).unflatten(1, self.map_size)
 
 
 class DepthEstimationNetwork(nn.Module):
@@ -56,17 +101,14 @@ class DepthEstimationNetwork(nn.Module):
         pooled = self.trunk.fc.in_features
         del self.trunk.fc
         self.extra = nn.ModuleDict()
-        features = pooled
+        features, strides = pooled, []
         if config.modified:
             for name, index, block in self._modified_blocks():
                 channels = _block_channels(block)
                 self.extra[f"{name}_{index}"] = ExtraPath(channels, EXTRA_CHANNELS[name])
-                stride = 16 if name == "layer3" else 32
-                features += EXTRA_CHANNELS[name] * (-(-config.input_size // stride)) ** 2
-        rows, columns = config.map_size
-        self.head = nn.Linear(features, rows * columns)
-        nn.init.normal_(self.head.weight, std=0.01)
-        nn.init.zeros_(self.head.bias)
+                strides.append(STRIDE // 2 if name == "layer3" else STRIDE)
+                features += EXTRA_CHANNELS[name] * (-(-config.input_size // strides[-1])) ** 2
+        self.head = Head(config, tuple(strides), features)
         for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
             self.register_buffer(name, 255 * torch.tensor(values)[:, None, None])
 
@@ -82,15 +124,27 @@ class DepthEstimationNetwork(nn.Module):
             ("layer4", i, block) for i, block in enumerate(layer4)
         ]
 
-    def features(self, crops: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "n features"]:
-        """What the head sees: the extra paths in the trunk's order, then layer4's average."""
-        return self._features((crops - self.mean) / self.std)
+    def features(self, pictures: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "crops features"]:
+        """What the head sees; see Head.features."""
+        return self.head.features(self.maps(pictures), self._beyond(pictures))
 
-    def forward(self, crops: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "n rows columns"]:
-        """The head's output for RGB crops with values 0..255, in the checkpoint's output space."""
-        return self._map(self.features(crops))
+    def forward(
+        self, pictures: Num[Tensor, "n 3 side side"]
+    ) -> Float[Tensor, "crops rows columns"]:
+        """The head's output for RGB values 0..255, in the checkpoint's output space.
 
-    def _features(self, centred: Float[Tensor, "n 3 side side"]) -> Float[Tensor, "n features"]:
+        One map of each crop; of each zoomed picture four: TL, TR, BL, BR.
+        """
+        return self.head.answer(self.maps(pictures), self._beyond(pictures))
+
+    def maps(self, pictures: Num[Tensor, "n 3 side side"]) -> tuple[Float[Tensor, "n _ _ _"], ...]:
+        """All below the head: the extra paths' maps in the trunk's order, then layer4's last."""
+        return self._maps((pictures - self.mean) / self.std)
+
+    def _beyond(self, pictures: Tensor) -> int:
+        return pictures.shape[-1] - self.config.input_size
+
+    def _maps(self, centred: Float[Tensor, "n 3 side side"]) -> tuple[Tensor, ...]:
         trunk = self.trunk
         x = centred.to(trunk.conv1.weight.dtype)
         x = trunk.maxpool(trunk.relu(trunk.bn1(trunk.conv1(x))))
@@ -101,10 +155,7 @@ class DepthEstimationNetwork(nn.Module):
                 x = block(x)
                 if (key := f"{name}_{index}") in self.extra:
                     paths.append(self.extra[key](x))
-        return torch.cat((*paths, x.mean(dim=(2, 3))), dim=1).to(self.head.weight.dtype)
-
-    def _map(self, features: Float[Tensor, "n features"]) -> Float[Tensor, "n rows columns"]:
-        return self.head(features).unflatten(1, self.config.map_size)
+        return (*paths, x)
 
 
 class FoldedNetwork(DepthEstimationNetwork):
@@ -126,9 +177,9 @@ class FoldedNetwork(DepthEstimationNetwork):
             self.trunk.conv1.weight /= network.std[:, 0, 0][:, None, None]
         self.requires_grad_(False)
 
-    def features(self, crops: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "n features"]:
-        """As DepthEstimationNetwork.features."""
-        return self._features(crops - self.mean)
+    def maps(self, pictures: Num[Tensor, "n 3 side side"]) -> tuple[Float[Tensor, "n _ _ _"], ...]:
+        """As DepthEstimationNetwork.maps."""
+        return self._maps(pictures - self.mean)
 
 
 def _fold_batch_norms(module: nn.Module) -> None:

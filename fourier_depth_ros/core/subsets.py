@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import NamedTuple
 
-from fourier_depth_ros.config import CombinationSettings, Hierarchy, Preset
+from fourier_depth_ros.config import CombinationSettings, CropsName, Hierarchy, Preset
 from fourier_depth_ros.core.moments import Moments
 from fourier_depth_ros.core.statistics import (
     CombinerStatistics,
@@ -90,7 +90,7 @@ class Ranked(NamedTuple):
 
 
 def forward_selection(
-    folds: Folds, ratios: tuple[float, ...], hierarchy: Hierarchy
+    folds: Folds, ratios: tuple[float, ...], hierarchy: Hierarchy, crops: CropsName = "corners"
 ) -> list[Ranked]:
     """Subsets of growing cost: from the largest ratio on, always the ratio that helps most.
 
@@ -106,7 +106,8 @@ def forward_selection(
             # The largest ratio comes first: the others only see the corners of the picture.
             left = [r for r in ratios if r not in chosen] if chosen else [max(ratios)]
             options = [
-                CombinationSettings(crop_ratios=(*chosen, ratio), use_flips=flips) for ratio in left
+                CombinationSettings(crops=crops, crop_ratios=(*chosen, ratio), use_flips=flips)
+                for ratio in left
             ]
             best = min(options, key=lambda option: folds.rmse(option, rings))
             chosen = best.crop_ratios
@@ -115,25 +116,25 @@ def forward_selection(
 
 
 def choose_presets(ranked: list[Ranked]) -> dict[str, Preset]:
-    """fast, balanced, accurate and paper out of the ranked subsets, by crops a frame."""
+    """fast, balanced, accurate and paper out of the ranked subsets, by their cost in crops."""
     flat = (1 + FLAT) * min(subset.rmse for subset in ranked)
 
-    def crops(subset: Ranked) -> int:
-        return subset.settings.crops
+    def cost(subset: Ranked) -> float:
+        return subset.settings.cost
 
-    balanced = min((s for s in ranked if crops(s) <= BALANCED_CROPS), key=lambda s: s.rmse)
-    accurate = min((s for s in ranked if s.rmse <= flat), key=crops)
+    balanced = min((s for s in ranked if cost(s) <= BALANCED_CROPS), key=lambda s: s.rmse)
+    accurate = min((s for s in ranked if s.rmse <= flat), key=cost)
     chosen = {
-        "fast": min(ranked, key=crops),
+        "fast": min(ranked, key=cost),
         "balanced": balanced,
-        "accurate": max(balanced, accurate, key=crops),
-        "paper": max(ranked, key=crops),
+        "accurate": max(balanced, accurate, key=cost),
+        "paper": max(ranked, key=cost),
     }
     return {
         name: Preset(
             crop_ratios=subset.settings.crop_ratios,
             use_flips=subset.settings.use_flips,
-            crops=crops(subset),
+            crops=cost(subset),
             expected_rmse=subset.rmse,
         )
         for name, subset in chosen.items()

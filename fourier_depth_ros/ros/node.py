@@ -186,8 +186,7 @@ class DepthNode(LifecycleNode):
             settings.max_batch,
             self.get_logger().warning,
         )
-        automatic = "accurate" if estimator.device.type == "cuda" else "fast"
-        settings = parameters.resolve(settings, estimator.presets, automatic)
+        settings = parameters.resolve(settings, estimator.config, estimator.default_preset)
         estimator.set_combination(settings.combination_settings)
         self._facts = {
             "checkpoint": path.name,
@@ -227,8 +226,8 @@ class DepthNode(LifecycleNode):
             return SetParametersResult(successful=True)
         estimator = self._estimator
         try:
-            presets = None if estimator is None else estimator.presets
-            settings = parameters.change(self._settings, ours, presets)
+            config = None if estimator is None else estimator.config
+            settings = parameters.change(self._settings, ours, config)
             if (
                 estimator is not None
                 and settings.combination_settings != self._settings.combination_settings
@@ -319,6 +318,7 @@ class DepthNode(LifecycleNode):
             unheard=next(iter(self._unheard.values()), ""),
             facts={
                 "crop ratios": " ".join(f"{ratio:g}" for ratio in settings.crop_ratios),
+                "crops": settings.crops,
                 "preset": settings.preset,
                 "combination": settings.combination,
                 **self._facts,
@@ -343,10 +343,11 @@ class DepthNode(LifecycleNode):
 def _describe(settings: NodeParameters) -> str:
     chosen = settings.combination_settings
     name = f"preset {settings.preset}: " if settings.preset else ""
-    ratios = ", ".join(f"{ratio:g}" for ratio in chosen.crop_ratios)
+    ratios = ", ".join(f"{ratio:.4g}" for ratio in chosen.crop_ratios)
     flips = " and flips" if chosen.use_flips else ""
-    crops = "1 crop" if chosen.crops == 1 else f"{chosen.crops} crops"
-    return f"{name}{crops} a frame (ratios {ratios}{flips}), {chosen.combination}"
+    crops = "1 crop" if chosen.cost == 1 else f"{chosen.cost:g} crops"
+    shared = "shared, " if chosen.crops == "shared" else ""
+    return f"{name}{crops} a frame ({shared}ratios {ratios}{flips}), {chosen.combination}"
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -18,7 +18,7 @@ from rclpy.exceptions import InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from fourier_depth_ros.config import PRESETS, NodeParameters, Preset
+from fourier_depth_ros.config import PRESETS, CheckpointConfig, NodeParameters, Preset
 
 #: Parameters that rclpy itself declares.
 _FOREIGN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
@@ -70,18 +70,18 @@ def misspelt(node: Node) -> list[str]:
     return sentences
 
 
-def resolve(
-    settings: NodeParameters, presets: Mapping[str, Preset], automatic: str
-) -> NodeParameters:
+def resolve(settings: NodeParameters, config: CheckpointConfig, automatic: str) -> NodeParameters:
     """Settings with actual crop ratios, once the checkpoint's presets are known.
 
     Ratios given at start win over 'auto'; with a preset's name they have to agree. 'auto' and ''
     without ratios mean the preset ``automatic``.
 
     Raises:
-        ParameterError: preset and crop_ratios contradict each other, or max_relative_std asks for
-            a standard deviation that the checkpoint does not have.
+        ParameterError: preset and crop_ratios contradict each other, crops 'shared' cannot have
+            the ratios, or max_relative_std asks for a standard deviation that the checkpoint does
+            not have.
     """
+    presets = config.presets_of(settings.crops)
     _check_gate(settings, presets)
     name = settings.preset if settings.preset not in ("", "auto") else automatic
     preset = _preset(name, presets)
@@ -92,6 +92,7 @@ def resolve(
         return settings.model_copy(
             update={"preset": kept, "crop_ratios": preset.crop_ratios, "use_flips": flips}
         )
+    settings = _possible(settings, config)
     matches = _matches(settings, preset)
     if name == settings.preset and not matches:
         raise ParameterError(_contradiction(settings.preset, preset))
@@ -99,16 +100,18 @@ def resolve(
 
 
 def change(
-    settings: NodeParameters, changes: Mapping[str, Any], presets: Mapping[str, Preset] | None
+    settings: NodeParameters, changes: Mapping[str, Any], config: CheckpointConfig | None
 ) -> NodeParameters:
     """``settings`` with all of ``changes`` (ROS values), or an error and nothing changed.
 
     A preset brings its ratios and flips; ratios or flips set by hand clear the preset's name unless
-    they are that preset's. ``presets`` is None before a checkpoint is loaded.
+    they are that preset's. Other crops bring the ratios and flips that the preset has there.
+    ``config`` is the checkpoint's, None before one is loaded.
 
     Raises:
         ParameterError: a value is invalid, a startup parameter would change, preset and ratios
-            contradict each other, or max_relative_std needs a calibrated checkpoint.
+            contradict each other, crops 'shared' cannot have the ratios, or max_relative_std needs
+            a calibrated checkpoint.
     """
     wanted = {name: coerce(name, value) for name, value in changes.items()}
     for name, value in wanted.items():
@@ -116,20 +119,27 @@ def change(
             raise ParameterError(f"{name}: is read at start only; restart the node to change it")
     if isinstance(wanted.get("crop_ratios"), str):
         wanted["preset"] = wanted.pop("crop_ratios")
-    if presets is not None and wanted.get("crop_ratios") == ():
+    if config is not None and wanted.get("crop_ratios") == ():
         raise ParameterError(f"crop_ratios: is empty; {_ACCEPTED}")
     new = _validated({**settings.model_dump(), **wanted})
-    if presets is None:
+    if config is None:
         return _changed_before_load(new, wanted)
+    presets = config.presets_of(new.crops)
     _check_gate(new, presets)
     if wanted.get("preset") == "auto":
         raise ParameterError(f"preset: 'auto' is for the start; choose one of {', '.join(PRESETS)}")
+    if new.crops != settings.crops and not {"crop_ratios", "use_flips"} & wanted.keys():
+        wanted.setdefault("preset", new.preset)
     if wanted.get("preset"):
         preset = _preset(new.preset, presets)
         implied = {"crop_ratios": preset.crop_ratios, "use_flips": preset.use_flips}
-        if any(wanted.get(name, value) != value for name, value in implied.items()):
+        given = wanted
+        if wanted.get("crop_ratios"):
+            given = {**wanted, "crop_ratios": _possible(new, config).crop_ratios}
+        if any(given.get(name, value) != value for name, value in implied.items()):
             raise ParameterError(_contradiction(new.preset, preset))
         return new.model_copy(update=implied)
+    new = _possible(new, config)
     if new.preset and not _matches(new, _preset(new.preset, presets)):
         return new.model_copy(update={"preset": ""})
     return new
@@ -142,6 +152,15 @@ def _changed_before_load(new: NodeParameters, wanted: Mapping[str, Any]) -> Node
     if wanted.get("crop_ratios") and "preset" not in wanted:
         return new.model_copy(update={"preset": ""})
     return new
+
+
+def _possible(settings: NodeParameters, config: CheckpointConfig) -> NodeParameters:
+    """Settings with the ratios that these crops can have; see CombinationSettings.possible."""
+    try:
+        chosen = settings.combination_settings.possible(config.network.input_size)
+    except ValueError as error:
+        raise ParameterError(str(error)) from error
+    return settings.model_copy(update={"crop_ratios": chosen.crop_ratios})
 
 
 def _check_gate(settings: NodeParameters, presets: Mapping[str, Preset]) -> None:

@@ -28,6 +28,8 @@ def compiled_backend(
     """
     eager = eager_backend(network, device, precision)
     on_cpu = device.type == "cpu"
+    # each size of zoomed picture, and on a GPU each number of crops, is compiled for itself
+    torch._dynamo.config.cache_size_limit = 64
     compiled = torch.compile(
         eager.network, fullgraph=True, dynamic=False, options={"freezing": on_cpu}
     )
@@ -46,7 +48,7 @@ class _InBatches:
     def __init__(self, network: NetworkRunner) -> None:
         self._network = network
 
-    def __call__(self, crops: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "n rows columns"]:
+    def __call__(self, crops: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "_ rows columns"]:
         whole, rest = divmod(len(crops), BATCH)
         batches = torch.split(crops, [BATCH] * whole + [1] * rest)
         return torch.cat([self._network(batch.contiguous()) for batch in batches])

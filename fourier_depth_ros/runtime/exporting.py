@@ -20,15 +20,23 @@ TOLERANCE = 1e-3
 INPUT, OUTPUT = "crops", "maps"
 
 
-def export_features(network: FoldedNetwork) -> ExportedProgram:
-    """The network without its head: (n, 3, side, side) uint8 -> (n, features) float32, any n."""
-    return torch.export.export(_Features(network), (_example(network),), dynamic_shapes=(_DYNAMIC,))
+def export_maps(network: FoldedNetwork) -> ExportedProgram:
+    """All below the head: (n, 3, side, side) uint8 -> its maps, see DepthEstimationNetwork.maps.
+
+    Any n; and all of it is convolutions, so that another runtime may change the side too.
+    """
+    return torch.export.export(_Maps(network), (_example(network),), dynamic_shapes=(_DYNAMIC,))
 
 
 def export_onnx(
-    network: FoldedNetwork, path: Path, metadata: Mapping[str, str] = MappingProxyType({})
+    network: FoldedNetwork,
+    path: Path,
+    metadata: Mapping[str, str] = MappingProxyType({}),
+    side: int | None = None,
 ) -> None:
     """Write the network as ONNX, with the input `crops` and the output `maps` of any batch.
+
+    ``side`` [px]: of zoomed pictures, whose output is four maps each; None: of crops.
 
     Raises:
         ImportError: onnx or onnxscript is not installed.
@@ -41,7 +49,7 @@ def export_onnx(
     with _quiet():
         program = torch.onnx.export(
             network,
-            (_example(network),),
+            (_example(network, side),),
             dynamo=True,
             dynamic_shapes=(_DYNAMIC,),
             input_names=[INPUT],
@@ -80,20 +88,20 @@ def check_onnx(network: FoldedNetwork, path: Path) -> float:
     return difference
 
 
-class _Features(nn.Module):
+class _Maps(nn.Module):
     def __init__(self, network: FoldedNetwork) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, crops: Tensor) -> Tensor:
-        return self.network.features(crops)
+    def forward(self, crops: Tensor) -> tuple[Tensor, ...]:
+        return self.network.maps(crops)
 
 
 _DYNAMIC = {0: Dim("n", min=1, max=4096)}
 
 
-def _example(network: FoldedNetwork) -> Tensor:
-    side = network.config.input_size
+def _example(network: FoldedNetwork, side: int | None = None) -> Tensor:
+    side = side or network.config.input_size
     return torch.zeros(2, 3, side, side, dtype=torch.uint8)
 
 

@@ -1,10 +1,12 @@
 """ONNX Runtime: on a CPU, and through its CUDA and TensorRT providers on a GPU.
 
-Crops and maps stay where torch has them: both are bound by their addresses, nothing is copied.
+Crops and maps stay where torch has them: both are bound by their addresses, nothing is copied. Each
+size of zoomed picture is a model of its own, converted when the first such picture comes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,22 +44,24 @@ def onnxruntime_backend(
             f"{', '.join(_PRECISIONS[device.type])}"
         )
 
-    def make(folder: Path) -> None:
-        folded = FoldedNetwork(network)
-        folded.set_precision(DTYPES[precision])
-        export_onnx(folded, folder / "model.onnx")
+    digest, map_size = weights_digest(network), network.config.map_size
 
-    name = f"onnx_{torch.__version__}_{precision}_{weights_digest(network)}"
-    path = cached(name, "model.onnx", make)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
-    session = onnxruntime.InferenceSession(path, options, providers=_providers(device))
-    if device.type == "cuda" and session.get_providers()[0] == "CPUExecutionProvider":
-        raise ValueError(
-            "backend: this onnxruntime has no CUDA; pip install onnxruntime-gpu in its place"
+    def session(side: int) -> Any:
+        def make(folder: Path) -> None:
+            folded = FoldedNetwork(network)
+            folded.set_precision(DTYPES[precision])
+            export_onnx(folded, folder / "model.onnx", side=side)
+
+        zoomed = "" if side == network.config.input_size else f"_{side}"
+        name = f"onnx_{torch.__version__}_{precision}_{digest}{zoomed}"
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = torch.get_num_threads()
+        return onnxruntime.InferenceSession(
+            cached(name, "model.onnx", make), options, providers=_providers(device)
         )
-    map_size = network.config.map_size
-    return Backend("onnxruntime", device, precision, _Runner(session, device, map_size))
+
+    runner = _Runner(session, device, map_size, network.config.input_size)
+    return Backend("onnxruntime", device, precision, runner)
 
 
 def _providers(device: torch.device) -> list[Any]:
@@ -79,21 +83,42 @@ def _providers(device: torch.device) -> list[Any]:
 
 
 class _Runner:
-    """Runs a session on torch's own memory."""
+    """Runs the session of the pictures' size on torch's own memory."""
 
-    def __init__(self, session: Any, device: torch.device, map_size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        session: Callable[[int], Any],
+        device: torch.device,
+        map_size: tuple[int, int],
+        side: int,
+    ) -> None:
         self._session = session
+        self._sessions = {side: session(side)}
         self._place = (device.type, device.index or 0)
         self._device = device
         self._map_size = map_size
+        self._side = side
+        if device.type == "cuda" and (
+            self._sessions[side].get_providers()[0] == "CPUExecutionProvider"
+        ):
+            raise ValueError(
+                "backend: this onnxruntime has no CUDA; pip install onnxruntime-gpu in its place"
+            )
 
-    def __call__(self, crops: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "n rows columns"]:
-        if crops.dtype != torch.uint8:  # of a GPU's resize
-            crops = crops.round().to(torch.uint8)
-        crops = crops.contiguous()
-        maps = torch.empty((len(crops), *self._map_size), device=self._device)
-        binding = self._session.io_binding()
-        binding.bind_input(INPUT, *self._place, np.uint8, crops.shape, crops.data_ptr())
+    def __call__(
+        self, pictures: Num[Tensor, "n 3 side side"]
+    ) -> Float[Tensor, "crops rows columns"]:
+        if pictures.dtype != torch.uint8:  # of a GPU's resize
+            pictures = pictures.round().to(torch.uint8)
+        pictures = pictures.contiguous()
+        side = pictures.shape[-1]
+        if side not in self._sessions:
+            self._sessions[side] = self._session(side)
+        corners = 1 if side == self._side else 4
+        maps = torch.empty((corners * len(pictures), *self._map_size), device=self._device)
+        session = self._sessions[side]
+        binding = session.io_binding()
+        binding.bind_input(INPUT, *self._place, np.uint8, pictures.shape, pictures.data_ptr())
         binding.bind_output(OUTPUT, *self._place, np.float32, maps.shape, maps.data_ptr())
-        self._session.run_with_iobinding(binding)
+        session.run_with_iobinding(binding)
         return maps

@@ -4,14 +4,15 @@ It runs trunk and extra paths; the head, and so depth, stays torch's in float32:
 round its weights and its answer too, three millimetres in a metre.
 
 The first start with new weights converts the network (ResNet-18 2 s, ResNet-152 8 s of one core);
-later ones read the cache.
+later ones read the cache. One conversion serves every size of picture, each compiled by itself when
+the first such picture comes.
 """
 
 from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from torch import Tensor
 from fourier_depth_ros.core.frame import Backend
 from fourier_depth_ros.core.network import DepthEstimationNetwork, FoldedNetwork
 from fourier_depth_ros.runtime.cache import cache_directory, cached, weights_digest
-from fourier_depth_ros.runtime.exporting import export_features
+from fourier_depth_ros.runtime.exporting import export_maps
 
 _HINTS = {"float32": "f32", "bfloat16": "bf16"}
-_RT_INFO = ["fourier_depth", "weights"]
+#: Under which an int8 model says of which weights it is; renamed when what it gives changes.
+_RT_INFO = ["fourier_depth", "maps_of_weights"]
 
 
 def openvino_backend(
@@ -44,19 +46,27 @@ def openvino_backend(
     core = ov.Core()
     core.set_property({"CACHE_DIR": str(cache_directory() / "compiled")})
     if precision == "int8":
-        model = _read_quantized(core, network, quantized)
+        path = _check_quantized(core, network, quantized)
         native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         hint = "bf16" if native else "f32"  # of the layers that stay floating point
     elif precision in _HINTS:
-        model, hint = _converted(network), _HINTS[precision]
+        path, hint = _converted(network), _HINTS[precision]
     else:
         raise ValueError(
             f"precision: '{precision}' is not for OpenVINO on a CPU, which takes "
             f"{', '.join((*_HINTS, 'int8'))}"
         )
-    compiled = core.compile_model(
-        model, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
-    )
+    own_side = network.config.input_size  # not the network, which would stay in memory
+
+    def compiled(side: int) -> Any:
+        model: Any = path
+        if side != own_side:
+            model = core.read_model(path)
+            model.reshape([-1, 3, side, side])
+        return core.compile_model(
+            model, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
+        )
+
     return Backend("openvino", torch.device("cpu"), precision, _Runner(compiled, network))
 
 
@@ -99,16 +109,16 @@ def _converted(network: DepthEstimationNetwork) -> Path:
     ov = _openvino()
 
     def make(folder: Path) -> None:
-        model = ov.convert_model(export_features(FoldedNetwork(network)))
+        model = ov.convert_model(export_maps(FoldedNetwork(network)))
         side = network.config.input_size
         model.reshape([-1, 3, side, side])
         ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
 
     version = ov.__version__.split("-")[0]
-    return cached(f"openvino_{version}_{weights_digest(network)}", "model.xml", make)
+    return cached(f"openvino_maps_{version}_{weights_digest(network)}", "model.xml", make)
 
 
-def _read_quantized(core: Any, network: DepthEstimationNetwork, path: Path | None) -> Any:
+def _check_quantized(core: Any, network: DepthEstimationNetwork, path: Path | None) -> Path:
     how = "make it with 'fourier-depth export CHECKPOINT FILE.int8.xml --calibration PICTURES'"
     if path is None or not path.is_file():
         raise ValueError(f"precision: 'int8' takes a calibrated model, {path}; {how}")
@@ -116,19 +126,34 @@ def _read_quantized(core: Any, network: DepthEstimationNetwork, path: Path | Non
     if not model.has_rt_info(_RT_INFO) or (
         model.get_rt_info(_RT_INFO).astype(str) != weights_digest(network)
     ):
-        raise ValueError(f"{path} was made from other weights; {how}")
-    return model
+        raise ValueError(f"{path} was made from other weights, or by an older release; {how}")
+    return path
 
 
 class _Runner:
-    """Calls the compiled network, then the head at once: the next call overwrites the features."""
+    """Calls the network compiled for the pictures' size, then the head.
 
-    def __init__(self, compiled: Any, network: DepthEstimationNetwork) -> None:
-        self._request = compiled.create_infer_request()
+    The head comes at once: the next call overwrites the maps. A size may be in one thread only.
+    """
+
+    def __init__(self, compiled: Callable[[int], Any], network: DepthEstimationNetwork) -> None:
+        self._compiled = compiled
         self._head = copy.deepcopy(network.head)
-        self._map_size = network.config.map_size
+        self._side = network.config.input_size
+        self._count = len(self._head.strides) + 1
+        self._requests: dict[int, Any] = {}
+        self._request(self._side)
 
-    def __call__(self, crops: UInt8[Tensor, "n 3 side side"]) -> Float[Tensor, "n rows columns"]:
-        self._request.infer([crops.contiguous().numpy()], share_inputs=True)
-        features = torch.from_numpy(self._request.get_output_tensor().data)
-        return self._head(features).unflatten(1, self._map_size)
+    def __call__(
+        self, pictures: UInt8[Tensor, "n 3 side side"]
+    ) -> Float[Tensor, "crops rows columns"]:
+        side = pictures.shape[-1]
+        request = self._request(side)
+        request.infer([pictures.contiguous().numpy()], share_inputs=True, share_outputs=True)
+        maps = [request.get_output_tensor(i).data for i in range(self._count)]
+        return self._head.answer(tuple(map(torch.from_numpy, maps)), side - self._side)
+
+    def _request(self, side: int) -> Any:
+        if side not in self._requests:
+            self._requests[side] = self._compiled(side).create_infer_request()
+        return self._requests[side]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import torch
@@ -40,7 +39,7 @@ class CalibrationReport:
 
 
 class PixelCollector:
-    """Takes random valid pixels of each picture that passes: depth, spread and error of a preset.
+    """Takes random valid pixels of each picture: depth, spread and error of a preset.
 
     Every second room goes to the other half: sigma is fitted on one half and judged on the other.
     """
@@ -50,20 +49,18 @@ class PixelCollector:
         self._combiners = {name: solved.combiner() for name, solved in weights.items()}
         self._pixels: dict[str, list[tuple[int, int, Tensor]]] = {name: [] for name in weights}
 
-    def watch(self, samples: Iterable[GridSample]) -> Iterator[GridSample]:
-        """Hand ``samples`` on, keeping pixels of each."""
-        for sample in samples:
-            valid = sample.valid.flatten().nonzero()[:, 0]
-            # of the picture's own seed: whoever comes before it, its pixels are the same
-            own = torch.Generator().manual_seed(sample.number)
-            chosen = valid[torch.randperm(len(valid), generator=own)[:PIXELS]]
-            for name, combiner in self._combiners.items():
-                candidates = sample.candidates[self._columns[name]]
-                depth = combiner(candidates)
-                maps = torch.stack((depth, candidate_spread(candidates), depth - sample.truth))
-                pixels = maps.flatten(1)[:, chosen]
-                self._pixels[name].append((sample.number, sample.room % 2, pixels))
-            yield sample
+    def add(self, sample: GridSample) -> None:
+        """Keep some pixels of a picture."""
+        valid = sample.valid.flatten().nonzero()[:, 0]
+        # of the picture's own seed: whoever comes before it, its pixels are the same
+        own = torch.Generator().manual_seed(sample.number)
+        chosen = valid[torch.randperm(len(valid), generator=own)[:PIXELS]]
+        for name, combiner in self._combiners.items():
+            candidates = sample.candidates[self._columns[name]]
+            depth = combiner(candidates)
+            maps = torch.stack((depth, candidate_spread(candidates), depth - sample.truth))
+            pixels = maps.flatten(1)[:, chosen]
+            self._pixels[name].append((sample.number, sample.room % 2, pixels))
 
     def gather(self, processes: Processes) -> None:
         """Bring the pixels of all processes together, in the order of the pictures."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from fourier_depth_ros.config import CombinationSettings
+from fourier_depth_ros.config import CombinationSettings, CropsName
 from fourier_depth_ros.core.crops import GRID
 from fourier_depth_ros.core.estimator import DepthEstimator
 from fourier_depth_ros.core.geometry import focal_factor
@@ -38,15 +38,19 @@ class GridSample:
 class CandidateMaker:
     """Runs an estimator's network once a picture, for all 2 len(ratios) candidates, plain first.
 
-    ``seconds`` is the time spent in it. The estimator's combination is changed.
+    ``seconds`` is the time spent in it. The estimator's combination is changed; give each maker
+    its own.
     """
 
-    def __init__(self, estimator: DepthEstimator, ratios: tuple[float, ...]) -> None:
+    def __init__(
+        self, estimator: DepthEstimator, ratios: tuple[float, ...], crops: CropsName = "corners"
+    ) -> None:
         estimator.set_combination(
-            CombinationSettings(crop_ratios=ratios, use_flips=True, combination="mean")
+            CombinationSettings(crops=crops, crop_ratios=ratios, use_flips=True, combination="mean")
         )
         self.estimator = estimator
         self.ratios = ratios
+        self.crops = crops
         self.seconds = 0.0
 
     def __call__(self, sample: RgbdSample) -> Float[Tensor, "candidates 72 96"]:
@@ -63,12 +67,12 @@ class CandidateMaker:
 
 
 def stream_candidates(
-    maker: CandidateMaker,
+    makers: Sequence[CandidateMaker],
     samples: Iterable[NumberedSample],
     used: Counter[int],
     processes: Processes = Processes(),  # noqa: B008 (frozen)
-) -> Iterator[GridSample]:
-    """Candidates and truth of this process's share of the pictures.
+) -> Iterator[list[GridSample]]:
+    """Candidates and truth of this process's share of the pictures, a sample of each maker.
 
     ``used`` counts pictures by room; those with under 70 % valid depth on the grid are left out
     and counted under DROPPED.
@@ -76,12 +80,15 @@ def stream_candidates(
     for number, room, sample in samples:
         if not processes.takes(number):
             continue
-        truth = resize_depth(torch.from_numpy(sample.depth / maker.focal_factor(sample)), GRID)
+        truth = resize_depth(torch.from_numpy(sample.depth / makers[0].focal_factor(sample)), GRID)
         valid = torch.isfinite(truth)
         if valid.float().mean() < MIN_VALID_SHARE:
             used[DROPPED] += 1
             continue
         used[room] += 1
-        candidates = maker(sample)
-        largest = (candidates[0] + candidates[len(maker.ratios)]) / 2
-        yield GridSample(number, room, candidates, fill_holes(truth, largest), valid)
+        made = []
+        for maker in makers:
+            candidates = maker(sample)
+            largest = (candidates[0] + candidates[len(maker.ratios)]) / 2
+            made.append(GridSample(number, room, candidates, fill_holes(truth, largest), valid))
+        yield made

@@ -1,6 +1,7 @@
 """Evaluating checkpoints on RGB-D pictures: every row of the ablation table, in both protocols.
 
 The network runs once a picture and checkpoint; all rows are combinations of the same candidates.
+Where shared crops are fitted too, it runs once more for theirs.
 Errors are measured at the resolution of the truth, on valid pixels, in the metres of the camera.
 """
 
@@ -14,8 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from fourier_depth_ros.config import PAPER_RATIOS
-from fourier_depth_ros.core.checkpoint import Checkpoint
+from fourier_depth_ros.core.checkpoint import Checkpoint, Fit
 from fourier_depth_ros.core.estimator import DepthEstimator
 from fourier_depth_ros.core.metrics import DepthMetrics, PictureSums
 from fourier_depth_ros.tools.ablation import NETWORK_ONLY, ablation, best_row, combiners, mean_row
@@ -24,6 +24,9 @@ from fourier_depth_ros.tools.data.collection import RgbdCollection
 from fourier_depth_ros.tools.data.sample import RgbdSample
 from fourier_depth_ros.tools.evaluation_protocols import Protocol, protocols
 from fourier_depth_ros.tools.processes import Processes
+
+#: What the rows of shared crops begin with.
+SHARED = "shared crops: "
 
 
 @dataclass(frozen=True)
@@ -69,32 +72,50 @@ class Evaluation:
         return self.methods.index(Method(subject.name, row))
 
 
+class _WayPredictor:
+    """All rows of one way of making crops."""
+
+    def __init__(self, estimator: DepthEstimator, fit: Fit) -> None:
+        rows = ablation(fit)
+        self.rows = tuple(rows)
+        self.maker = CandidateMaker(estimator, fit.ratios, fit.crops)
+        device = estimator.device
+        self._combiners = [(c, m.to(device)) for c, m in combiners(fit, rows)]
+
+    def __call__(self, sample: RgbdSample) -> Float[Tensor, "rows 72 96"]:
+        """Depth of each row on the grid [canonical m]."""
+        candidates = self.maker(sample).to(self.maker.estimator.device)
+        return torch.stack([combiner(candidates[c]) for c, combiner in self._combiners])
+
+
 class _Predictor:
-    """All rows of one checkpoint, on its device."""
+    """All rows of one checkpoint, on its device: the corners', then shared crops' if fitted."""
 
     def __init__(self, name: str, checkpoint: Checkpoint, device: str, precision: str) -> None:
-        rows = ablation(checkpoint)
-        self._maker = CandidateMaker(
-            DepthEstimator(checkpoint, device, precision),
-            checkpoint.config.fitted_ratios or PAPER_RATIOS,
-        )
-        self.device = self._maker.estimator.device
-        self._combiners = [(c, m.to(self.device)) for c, m in combiners(checkpoint, rows)]
+        corners = checkpoint.fit_of("corners")
+        estimator = DepthEstimator(checkpoint, device, precision)
+        self.device = estimator.device
+        self._ways = [_WayPredictor(estimator, corners)]
+        rows = self._ways[0].rows
+        shared = checkpoint.fit_of("shared")
+        if shared.statistics is not None:
+            other = DepthEstimator(checkpoint, backend=estimator.backend)
+            self._ways.append(_WayPredictor(other, shared))
+            rows += tuple(f"{SHARED}{row}" for row in self._ways[1].rows)
         balanced = checkpoint.config.space.output_space == "balanced"
         self.subject = Subject(
             name=name,
             loss="DBE" if balanced else "Euclidean",
-            rows=tuple(rows),
-            best=best_row(checkpoint),
-            mean=mean_row(checkpoint),
+            rows=rows,
+            best=best_row(corners),
+            mean=mean_row(corners),
         )
 
     @torch.inference_mode()
     def __call__(self, sample: RgbdSample) -> Float[Tensor, "rows 72 96"]:
         """Depth of each row on the grid [m]."""
-        candidates = self._maker(sample).to(self.device)
-        depth = torch.stack([combiner(candidates[c]) for c, combiner in self._combiners])
-        return depth * self._maker.focal_factor(sample)
+        depth = torch.cat([way(sample) for way in self._ways])
+        return depth * self._ways[0].maker.focal_factor(sample)
 
 
 def evaluate_checkpoints(

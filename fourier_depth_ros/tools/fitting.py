@@ -3,23 +3,31 @@
 The network's candidates of every picture are streamed once into statistics; the hierarchy, the
 ridges and the presets then follow by cross-validation over rooms. Held-out pictures say what error
 to expect, and calibrate the standard deviation. Several processes take turns at the pictures and
-merge their statistics.
+merge their statistics. Each way of making crops (corners, shared) has a fit of its own; fitted
+together, they see the same pictures.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
 
 import torch
 
-from fourier_depth_ros.config import PAPER_RATIOS, CombinationSettings, Hierarchy, Preset
-from fourier_depth_ros.core.checkpoint import Checkpoint
+from fourier_depth_ros.config import (
+    PAPER_RATIOS,
+    CombinationSettings,
+    CropsName,
+    Hierarchy,
+    Preset,
+    shared_ratios,
+)
+from fourier_depth_ros.core.checkpoint import Checkpoint, Fit
 from fourier_depth_ros.core.estimator import DepthEstimator
-from fourier_depth_ros.core.statistics import CombinerStatistics
+from fourier_depth_ros.core.statistics import CombinerStatistics, select_candidates
 from fourier_depth_ros.core.subsets import (
     Folds,
     Ranked,
@@ -55,10 +63,10 @@ class HeldOutReport:
 
 @dataclass(frozen=True)
 class FitReport:
-    """What a fit found; ``dropped`` pictures had under 70 % valid depth.
+    """What a fit of one way of making crops found; ``dropped`` pictures had under 70 % valid depth.
 
-    ``ranked`` holds the cross-validated subsets; ``network_share`` is the share of the time, from
-    the first picture to the last figure, that this process spent in the network's passes.
+    ``ranked`` holds the cross-validated subsets; ``network_share`` is the share of the run's time,
+    from the first picture to the last figure, that this process spent in the network's passes.
     """
 
     pictures: int
@@ -72,28 +80,33 @@ class FitReport:
     network_share: float = field(compare=False)
 
 
-def collect_statistics(
-    samples: Iterable[GridSample], ratios: tuple[float, ...], folds: int
-) -> list[CombinerStatistics]:
-    """Statistics of ``folds`` folds; the n-th room is in fold n mod ``folds``."""
-    statistics = [CombinerStatistics.empty(ratios) for _ in range(folds)]
-    waiting: list[list[GridSample]] = [[] for _ in range(folds)]
+class FoldCollector:
+    """Statistics of ``folds`` folds, BATCH pictures at a time; the n-th room is in n mod folds."""
 
-    def flush(fold: int) -> None:
-        if waiting[fold]:
-            candidates = torch.stack([sample.candidates for sample in waiting[fold]])
-            truths = torch.stack([sample.truth for sample in waiting[fold]])
-            statistics[fold].update(candidates, truths)
-            waiting[fold].clear()
+    def __init__(self, ratios: tuple[float, ...], folds: int) -> None:
+        self._statistics = [CombinerStatistics.empty(ratios) for _ in range(folds)]
+        self._waiting: list[list[GridSample]] = [[] for _ in range(folds)]
 
-    for sample in samples:
-        fold = sample.room % folds
-        waiting[fold].append(sample)
-        if len(waiting[fold]) == BATCH:
-            flush(fold)
-    for fold in range(folds):
-        flush(fold)
-    return statistics
+    def add(self, sample: GridSample) -> None:
+        """Count a picture in."""
+        fold = sample.room % len(self._waiting)
+        self._waiting[fold].append(sample)
+        if len(self._waiting[fold]) == BATCH:
+            self._flush(fold)
+
+    def finish(self) -> list[CombinerStatistics]:
+        """Each fold's statistics of all pictures so far."""
+        for fold in range(len(self._waiting)):
+            self._flush(fold)
+        return self._statistics
+
+    def _flush(self, fold: int) -> None:
+        waiting = self._waiting[fold]
+        if waiting:
+            candidates = torch.stack([sample.candidates for sample in waiting])
+            truths = torch.stack([sample.truth for sample in waiting])
+            self._statistics[fold].update(candidates, truths)
+            waiting.clear()
 
 
 def fit_combination(
@@ -103,91 +116,149 @@ def fit_combination(
     device: str = "auto",
     folds: int = 4,
     ratios: tuple[float, ...] = PAPER_RATIOS,
+    ways: Sequence[CropsName] = ("corners",),
     say: Callable[[str], None] = lambda _: None,
     processes: Processes = _ALONE,
-) -> tuple[Checkpoint, FitReport]:
-    """A checkpoint with statistics, hierarchy and presets fitted, and a report.
+) -> tuple[Checkpoint, dict[CropsName, FitReport]]:
+    """A checkpoint with statistics, hierarchy and presets fitted, and a report of each way.
 
     Everything is chosen by cross-validation over the rooms of ``fit``; ``held_out`` is only looked
-    at for the expected RMSE and the standard deviation. All ``processes`` return the same.
+    at for the expected RMSE and the standard deviation. All ``processes`` return the same. A way
+    that is not among ``ways`` keeps the fit it has.
+
+    Args:
+        checkpoint: whose network is fitted; it stays as it is.
+        fit: pictures to fit on.
+        held_out: pictures of other rooms.
+        device: of the network.
+        folds: of the cross-validation.
+        ratios: of the corners; shared crops have all that are possible.
+        ways: of making crops, fitted out of one run through the pictures.
+        say: told what is being done.
+        processes: which share the pictures.
 
     Raises:
         ValueError: fewer than two rooms to fit on, or too few usable held-out pictures.
     """
-    maker = CandidateMaker(DepthEstimator(checkpoint, processes.device(device)), ratios)
+    possible = {"corners": ratios, "shared": shared_ratios(checkpoint.config.network.input_size)}
+    first = DepthEstimator(checkpoint, processes.device(device))
+    makers = [
+        CandidateMaker(DepthEstimator(checkpoint, backend=first.backend), possible[way], way)
+        for way in ways
+    ]
     start = time.perf_counter()
     used: Counter[int] = Counter()
-    stream = stream_candidates(maker, fit, used, processes)
-    parts = _merged(collect_statistics(stream, ratios, folds), processes)
-    validation = Folds.of(parts)
-    whole = CombinationSettings(crop_ratios=ratios, use_flips=True)
-    say("choosing the hierarchy by cross-validation over rooms")
-    hierarchy = choose_hierarchy(validation, whole)
-    say("ranking subsets of the crops")
-    ranked = forward_selection(validation, ratios, hierarchy)
-    config = checkpoint.config.model_copy(
-        update={
-            "fitted_ratios": ratios,
-            "hierarchy": hierarchy,
-            "presets": choose_presets(ranked),
-        }
-    )
-    everything = reduce(CombinerStatistics.merge, parts)
-    fitted, report = assess(
-        replace(checkpoint, config=config, fit=everything), maker, held_out, processes
-    )
-    rooms, dropped = _counts(used, processes)
+    collectors = [FoldCollector(maker.ratios, folds) for maker in makers]
+    for samples in stream_candidates(makers, fit, used, processes):
+        for collector, sample in zip(collectors, samples, strict=True):
+            collector.add(sample)
+    ranked: dict[CropsName, list[Ranked]] = {}
+    for maker, collector in zip(makers, collectors, strict=True):
+        parts = _merged(collector.finish(), processes)
+        chosen, ranked[maker.crops] = _choose(maker, parts, say)
+        checkpoint = checkpoint.with_fit(chosen)
+    checkpoint, reports = assess(checkpoint, makers, held_out, processes)
+    pictures, rooms, dropped = _counts(used, processes)
     seconds = time.perf_counter() - start
-    return fitted, FitReport(
-        pictures=everything.count,
-        rooms=rooms,
-        dropped=dropped,
+    return checkpoint, {
+        found.crops: FitReport(
+            pictures=pictures,
+            rooms=rooms,
+            dropped=dropped,
+            hierarchy=found.hierarchy,
+            presets=found.presets,
+            ranked=ranked[found.crops],
+            held_out=reports[found.crops],
+            seconds=seconds,
+            network_share=sum(maker.seconds for maker in makers) / seconds,
+        )
+        for found in (checkpoint.fit_of(way) for way in ways)
+    }
+
+
+def _choose(
+    maker: CandidateMaker, parts: list[CombinerStatistics], say: Callable[[str], None]
+) -> tuple[Fit, list[Ranked]]:
+    """Hierarchy and presets by cross-validation over the ``parts``, and the ranked subsets."""
+    validation = Folds.of(parts)
+    whole = CombinationSettings(crops=maker.crops, crop_ratios=maker.ratios, use_flips=True)
+    say(f"{maker.crops}: choosing the hierarchy by cross-validation over rooms")
+    hierarchy = choose_hierarchy(validation, whole)
+    say(f"{maker.crops}: ranking subsets of the crops")
+    ranked = forward_selection(validation, maker.ratios, hierarchy, maker.crops)
+    return Fit(
+        crops=maker.crops,
+        ratios=maker.ratios,
         hierarchy=hierarchy,
-        presets=fitted.config.presets,
-        ranked=ranked,
-        held_out=report,
-        seconds=seconds,
-        network_share=maker.seconds / seconds,
-    )
+        presets=choose_presets(ranked),
+        statistics=reduce(CombinerStatistics.merge, parts),
+        held_out=None,
+    ), ranked
 
 
 def assess(
     checkpoint: Checkpoint,
-    maker: CandidateMaker,
+    makers: Sequence[CandidateMaker],
     held_out: Iterable[NumberedSample],
     processes: Processes = _ALONE,
-) -> tuple[Checkpoint, HeldOutReport]:
+) -> tuple[Checkpoint, dict[CropsName, HeldOutReport]]:
     """A fitted checkpoint with its presets' expected RMSE and standard deviation from new pictures.
 
     Raises:
         ValueError: the checkpoint is not fitted, or too few pictures are usable.
     """
-    fit, config = checkpoint.fit, checkpoint.config
-    if fit is None:
-        raise ValueError("the checkpoint is not fitted; fit it with 'fourier-depth fit'")
-    whole = CombinationSettings(crop_ratios=config.fitted_ratios, use_flips=True)
-    wanted = {name: preset.combination(whole) for name, preset in config.presets.items()}
-    weights = {name: fit.solve(settings, config.hierarchy) for name, settings in wanted.items()}
-    collector = PixelCollector({name: fit.select(s) for name, s in wanted.items()}, weights)
+    assessors = [_Assessor(checkpoint.fit_of(maker.crops)) for maker in makers]
     used: Counter[int] = Counter()
-    stream = collector.watch(stream_candidates(maker, held_out, used, processes))
-    (held,) = _merged(collect_statistics(stream, config.fitted_ratios, folds=1), processes)
-    if held.count == 0:
-        raise ValueError("no held-out picture has 70 % valid depth; the error cannot be stated")
-    collector.gather(processes)
-    presets, calibration = {}, {}
-    for name, preset in config.presets.items():
-        model, calibration[name] = collector.calibrate(name)
-        presets[name] = preset.model_copy(
-            update={"expected_rmse": held.expected_rmse(weights[name]), "uncertainty": model}
-        )
-    rows = {
-        name: held.expected_rmse(fit.solve(settings, config.hierarchy))
-        for name, settings in ablation(checkpoint).items()
-    }
-    report = HeldOutReport(held.count, *_counts(used, processes), rows, calibration)
-    config = config.model_copy(update={"presets": presets})
-    return replace(checkpoint, config=config, held_out=held), report
+    for samples in stream_candidates(makers, held_out, used, processes):
+        for assessor, sample in zip(assessors, samples, strict=True):
+            assessor.add(sample)
+    reports: dict[CropsName, HeldOutReport] = {}
+    counts = _counts(used, processes)
+    for assessor in assessors:
+        fit, reports[assessor.fit.crops] = assessor.finish(counts, processes)
+        checkpoint = checkpoint.with_fit(fit)
+    return checkpoint, reports
+
+
+class _Assessor:
+    """What held-out pictures say of one way's fit."""
+
+    def __init__(self, fit: Fit) -> None:
+        self.fit = fit
+        whole = CombinationSettings(crops=fit.crops, crop_ratios=fit.ratios, use_flips=True)
+        wanted = {name: preset.combination(whole) for name, preset in fit.presets.items()}
+        fit.solve(whole)  # refuses what is not fitted
+        self._weights = {name: fit.solve(settings) for name, settings in wanted.items()}
+        columns = {name: select_candidates(fit.ratios, each) for name, each in wanted.items()}
+        self._pixels = PixelCollector(columns, self._weights)
+        self._collector = FoldCollector(fit.ratios, folds=1)
+
+    def add(self, sample: GridSample) -> None:
+        """Look at one picture."""
+        self._collector.add(sample)
+        self._pixels.add(sample)
+
+    def finish(
+        self, counts: tuple[int, int, int], processes: Processes
+    ) -> tuple[Fit, HeldOutReport]:
+        """The fit with what its presets are expected to do, out of all processes' pictures."""
+        (held,) = _merged(self._collector.finish(), processes)
+        if held.count == 0:
+            raise ValueError("no held-out picture has 70 % valid depth; the error cannot be stated")
+        self._pixels.gather(processes)
+        presets, calibration = {}, {}
+        for name, preset in self.fit.presets.items():
+            model, calibration[name] = self._pixels.calibrate(name)
+            expected = held.expected_rmse(self._weights[name])
+            presets[name] = preset.model_copy(
+                update={"expected_rmse": expected, "uncertainty": model}
+            )
+        rows = {
+            name: held.expected_rmse(self.fit.solve(settings))
+            for name, settings in ablation(self.fit).items()
+        }
+        report = HeldOutReport(*counts, rows, calibration)
+        return replace(self.fit, presets=presets, held_out=held), report
 
 
 def _merged(parts: list[CombinerStatistics], processes: Processes) -> list[CombinerStatistics]:
@@ -198,7 +269,8 @@ def _merged(parts: list[CombinerStatistics], processes: Processes) -> list[Combi
     ]
 
 
-def _counts(used: Counter[int], processes: Processes) -> tuple[int, int]:
-    """The number of rooms, and of dropped pictures, over all processes."""
+def _counts(used: Counter[int], processes: Processes) -> tuple[int, int, int]:
+    """The number of pictures, rooms, and dropped pictures over all processes."""
     total = sum(processes.gather(used), Counter())
-    return len(total.keys() - {DROPPED}), total[DROPPED]
+    dropped = total.pop(DROPPED, 0)
+    return sum(total.values()), len(total), dropped

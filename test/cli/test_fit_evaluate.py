@@ -67,6 +67,22 @@ def test_fit_holds_rooms_out_by_itself(fitted):
     assert cv2.imread(str(out.with_suffix(".png"))) is not None
 
 
+def test_shared_crops_are_fitted_into_the_same_file_and_evaluated(data, fitted, tmp_path):
+    out = tmp_path / "both.safetensors"
+    said = run(
+        *("fit", "--data", data / "fit", "--checkpoint", fitted[0], "--out", out),
+        *("--crops", "shared"),
+    )
+    assert "crops shared: 10 pictures of 5 rooms fitted, 4 of 2 held out" in said
+    assert "preset paper: 6.5 crops, ratios 1, 0.6667 with flips, expected 0." in said
+    assert cv2.imread(str(tmp_path / "both_shared.png")) is not None
+    checkpoint = load_checkpoint(out)
+    assert checkpoint.config.presets == load_checkpoint(fitted[0]).config.presets
+    assert (checkpoint.shared_fit.count, checkpoint.shared_held_out.count) == (10, 4)
+    said = run("evaluate", "--data", data / "held", "--checkpoint", out)
+    assert "| shared crops: preset paper (6.5 crops) | 0." in said
+
+
 def test_evaluate_prints_tables_and_writes_figures_and_a_page(data, fitted):
     said = run(
         *("evaluate", "--data", data / "held", "--data", data / "fit", "--checkpoint", fitted[0]),
@@ -82,6 +98,8 @@ def test_evaluate_prints_tables_and_writes_figures_and_a_page(data, fitted):
 
 
 def test_a_mistake_says_what_to_do(tmp_path):
+    with pytest.raises(ValueError, match="crop-ratios are of the corners; crops 'shared' fits all"):
+        fit(data=(tmp_path,), out=tmp_path / "x", crops="shared", crop_ratios=(1.0, 0.75))
     with pytest.raises(ValueError, match="no data given; give --data PATH"):
         evaluate(data=())
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; expected a folder with"):

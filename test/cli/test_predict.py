@@ -54,6 +54,22 @@ def test_ratios_in_place_of_a_preset(tmp_path, constant):
     np.testing.assert_allclose(np.load(tmp_path / "a.npy"), (2 + 2 / 0.8) / 2, atol=2e-3)
 
 
+def test_shared_crops(tmp_path, constant):
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((48, 64, 3), np.uint8))
+    given = ("--checkpoint", constant, "--combination", "mean", "--crops", "shared", "--json")
+    for chosen, ratios, expected in (
+        (("--preset", "balanced"), [1.0, 0.666667], 2.5),  # 64 / 96: 3 m
+        (("--crop-ratios", 0.67), [0.666667], 3.0),
+        ((), [1.0], 2.0),
+    ):
+        out = tmp_path / str(expected)
+        done = fourier_depth("predict", tmp_path / "a.png", "--out", out, *chosen, *given)
+        assert done.returncode == 0, done.stderr
+        np.testing.assert_allclose(np.load(out / "a.npy"), expected, atol=2e-3)
+        summary = json.loads(done.stdout)
+        assert (summary["crops"], summary["crop_ratios"]) == ("shared", ratios)
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -62,6 +78,10 @@ def test_ratios_in_place_of_a_preset(tmp_path, constant):
         (["a.png", "--crop-ratios", "0.3"], r"0.3 is not in (0.5, 1]"),
         (["a.png", "--preset", "fast", "--crop-ratios", "1"], "contradict each other"),
         (["a.png", "--preset", "slow"], "'slow' is none of fast"),
+        (
+            ["a.png", "--crops", "shared", "--crop-ratios", "0.8"],
+            "0.8 is not possible with crops 'shared', which takes 1, 0.667",
+        ),
         (["a.png", "--fx", "-1"], "fx is -1"),
         (["a.png", "--device", "cuda:99"], "'cuda:99' is not there"),
         (["a.png", "--checkpoint", "mine"], "'mine' is neither a file nor one of"),

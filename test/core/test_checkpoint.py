@@ -1,8 +1,9 @@
 import json
+from dataclasses import replace
 
 import pytest
 import torch
-from checkpoints import constant_checkpoint, save_constant
+from checkpoints import SHARED_RATIOS, constant_checkpoint, save_constant
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -36,6 +37,50 @@ def test_round_trip(saved):
     )
     assert loaded.held_out is None
     assert not loaded.network.training
+
+
+def test_round_trip_with_a_fit_of_shared_crops(tmp_path):
+    path = save_constant(tmp_path / "both.safetensors", shared=True)
+    original, loaded = constant_checkpoint(shared=True), load_checkpoint(path)
+    assert loaded.config == original.config
+    assert loaded.config.shared.fitted_ratios == SHARED_RATIOS
+    assert torch.equal(loaded.shared_fit.factor, original.shared_fit.factor.triu())
+    assert torch.equal(loaded.fit.factor, original.fit.factor.triu())
+    assert loaded.shared_held_out is None
+    settings = CombinationSettings(crops="shared", crop_ratios=SHARED_RATIOS, use_flips=False)
+    weights = loaded.fit_of("shared").solve(settings).weights
+    torch.testing.assert_close(weights, original.fit_of("shared").solve(settings).weights)
+    assert load_checkpoint(save_constant(tmp_path / "one.safetensors")).config.shared is None
+
+
+def test_a_file_from_before_shared_crops_loads(saved, tmp_path):
+    def older(tensors, header):
+        del header["config"]["shared"]
+        header["config"]["presets"] = {
+            "fast": {"crop_ratios": [1.0], "use_flips": False, "crops": 1}
+        }
+
+    loaded = load_checkpoint(rewritten(saved, tmp_path / "older.safetensors", older))
+    fit = loaded.fit_of("shared")
+    assert (fit.statistics, fit.held_out, fit.ratios) == (None, None, SHARED_RATIOS)
+    with pytest.raises(ValueError, match="fit it with 'fourier-depth fit --crops shared'"):
+        fit.solve(CombinationSettings(crops="shared", crop_ratios=(1.0,)))
+    assert loaded.config.presets["fast"].crops == 1
+
+
+def test_a_fit_takes_the_place_of_its_own_way_only():
+    both = constant_checkpoint(shared=True)
+    new = both.fit_of("shared")
+    changed = replace(new, ratios=(1.0,), statistics=None)
+    result = both.with_fit(changed)
+    assert result.config.shared.fitted_ratios == (1.0,)
+    assert result.config.fitted_ratios == both.config.fitted_ratios
+    assert result.shared_fit is None
+    assert result.fit is both.fit
+    corners = both.with_fit(replace(both.fit_of("corners"), held_out=both.fit))
+    assert corners.held_out is both.fit
+    assert corners.config.shared == both.config.shared
+    assert corners.shared_fit is both.shared_fit
 
 
 def test_half_precision_is_only_for_the_weights(tmp_path):

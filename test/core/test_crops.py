@@ -12,7 +12,10 @@ from fourier_depth_ros.core.crops import (
     CropMerger,
     crop_boxes,
     crop_size,
+    cut_windows,
     extract_crops,
+    extract_zoomed,
+    join_windows,
     merge_crops,
     resize_matrix,
 )
@@ -164,3 +167,36 @@ def test_resize_matrix_is_torchs_resize(source, target):
 def test_a_tiny_picture_is_refused():
     with pytest.raises(ValueError, match="20x40 pixels; at least 32"):
         crop_boxes((40, 20), (1.0,))
+
+
+def test_windows_of_a_map_by_hand():
+    maps = torch.arange(2 * 9).reshape(2, 1, 3, 3)
+    assert cut_windows(maps, 0) is maps
+    assert cut_windows(maps, 1)[:, 0].tolist() == [
+        [[0, 1], [3, 4]],
+        [[1, 2], [4, 5]],
+        [[3, 4], [6, 7]],
+        [[4, 5], [7, 8]],
+        [[9, 10], [12, 13]],
+        [[10, 11], [13, 14]],
+        [[12, 13], [15, 16]],
+        [[13, 14], [16, 17]],
+    ]
+
+
+@pytest.mark.parametrize("flips", [False, True])
+def test_windows_of_zoomed_pictures_are_the_corner_crops_in_their_order(flips):
+    """A network that answers each pixel by itself can't tell the two apart."""
+    v, u = torch.meshgrid(torch.linspace(0, 9, 480), torch.linspace(0, 7, 640), indexing="ij")
+    picture = (128 + 60 * torch.sin(v) * torch.cos(u) + 8 * u).expand(3, -1, -1)
+    side, ratios = 128, (1.0, 128 / 160, 128 / 192)
+    zoomed = extract_zoomed(picture, ratios, side, flips)
+    pictures = 2 if flips else 1
+    assert [each.shape for each in zoomed] == [(pictures, 3, z, z) for z in (128, 160, 192)]
+    windows = [cut_windows(each, each.shape[-1] - side)[:, 0] for each in zoomed]
+    crops = extract_crops(picture, ratios, side, flips)[:, 0]
+    joined = join_windows(windows, flips)
+    assert joined.shape == crops.shape
+    assert (joined - crops).abs().max() < 3.0  # half a pixel at a border, of 0 to 255
+    different = (crops[:, None] - crops[None]).abs().amax(dim=(-1, -2)) + 99 * torch.eye(len(crops))
+    assert different.min() > 10.0  # no two crops could be taken for one another

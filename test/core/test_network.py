@@ -59,9 +59,58 @@ def test_an_extra_path_is_two_convolutions():
         path.down.weight.zero_()
         path.across.weight[5, 7, 0] = torch.tensor([1.0, 0.0, 1.0])  # left + right neighbour
         path.down.weight[9, 5, :, 0] = torch.tensor([1.0, 1.0, 0.0])  # the row above + this row
-        flat = path(x).reshape(64, 2, 2)
+        flat = path(x)[0]
     torch.testing.assert_close(flat[9], torch.tensor([[2.0, 1.0], [6.0, 4.0]]))
     assert flat.sum() == flat[9].sum()
+
+
+def lively(**config):
+    """Random weights that answer differently to different pictures."""
+    torch.manual_seed(0)
+    network = DepthEstimationNetwork(NetworkConfig(**config)).eval().requires_grad_(False)
+    network.head.weight.normal_(0, 0.02)
+    for path in network.extra.values():
+        for weight in path.parameters():
+            weight.normal_(0, 0.1)
+    return network
+
+
+@pytest.mark.parametrize(("side", "zoomed"), [(64, 96), (80, 176)])
+def test_a_zoomed_picture_is_answered_for_its_corners_window_by_window(side, zoomed):
+    """One module after another by hand; each corner's windows of the maps; the head alone."""
+    network = lively(trunk="resnet18", input_size=side)
+    pictures = torch.randint(0, 256, (2, 3, zoomed, zoomed), dtype=torch.uint8)
+    trunk = network.trunk
+    x = (pictures - network.mean) / network.std
+    for stage in (trunk.conv1, trunk.bn1, trunk.relu, trunk.maxpool, trunk.layer1, trunk.layer2):
+        x = stage(x)
+    third = trunk.layer3[1](trunk.layer3[0](x))
+    fourth = trunk.layer4[0](third)
+    fifth = trunk.layer4[1](fourth)
+
+    def seen_through(path, block):
+        return path.down(path.across(block).relu()).relu()
+
+    fine = seen_through(network.extra["layer3_1"], third)
+    coarse = [
+        seen_through(network.extra["layer4_0"], fourth),
+        seen_through(network.extra["layer4_1"], fifth),
+    ]
+    large, small = -(-side // 16), -(-side // 32)  # cells of a crop's maps
+    step = (zoomed - side) // 32
+    expected = []
+    for i in range(2):
+        for top, left in ((0, 0), (0, step), (step, 0), (step, step)):
+            window = fine[i, :, 2 * top : 2 * top + large, 2 * left : 2 * left + large]
+            features = [window.flatten()]
+            rows, columns = slice(top, top + small), slice(left, left + small)
+            features += [each[i, :, rows, columns].flatten() for each in coarse]
+            features.append(fifth[i, :, rows, columns].mean(dim=(1, 2)))
+            expected.append(network.head(torch.cat(features)).reshape(25, 32))
+    expected = torch.stack(expected)
+    assert expected.std(dim=0).mean() > 0.01  # the corners differ
+    torch.testing.assert_close(network(pictures), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(FoldedNetwork(network)(pictures), expected, rtol=1e-4, atol=1e-4)
 
 
 def test_pictures_are_normalised_as_torchvision_does():

@@ -47,7 +47,15 @@ def test_forward_selection_takes_the_useful_ratio_first(folds):
     ranked = forward_selection(Folds.of(folds), RATIOS, Hierarchy())
     plain = [s.settings.crop_ratios for s in ranked if not s.settings.use_flips]
     assert plain == [(1.0,), (1.0, 0.6), (1.0, 0.8, 0.6)]
-    assert [s.settings.crops for s in ranked] == [1, 5, 9, 2, 10, 18]
+    assert [s.settings.cost for s in ranked] == [1, 5, 9, 2, 10, 18]
+
+
+def test_shared_subsets_cost_what_their_zoomed_pictures_do(folds):
+    ranked = forward_selection(Folds.of(folds), RATIOS, Hierarchy(), "shared")
+    assert {s.settings.crops for s in ranked} == {"shared"}
+    # 1, 1 + 1 / 0.6^2, 1 + 1 / 0.6^2 + 1 / 0.8^2; and twice that with flips
+    assert [s.settings.cost for s in ranked] == [1, 3.78, 5.34, 2, 7.56, 10.68]
+    assert choose_presets(ranked)["paper"].crops == 10.68
 
 
 def test_no_ring_ridge_beats_the_chosen_hierarchy(folds):

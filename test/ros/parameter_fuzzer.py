@@ -19,6 +19,7 @@ from fourier_depth_ros.ros.parameters import is_live
 SERVICE = "depth/set_parameters_atomically"
 SENSIBLE = {
     "preset": ["fast", "balanced", ""],
+    "crops": ["corners", "shared"],
     "crop_ratios": ["[1, 0.8]", [1.0, 0.6], "1 .8", [1], "fast", 0.8],
     "use_flips": [True, False],
     "combination": ["mean", "hierarchical", "paper"],

@@ -19,7 +19,7 @@ from fourier_depth_ros.ros.conversions import depth_from_msg, points_from_msg
 @pytest.fixture
 def depths(graph, mean_node):
     messages = graph.listen(Image, "depth/image")
-    assert graph.set(preset="fast", use_flips=False).successful
+    assert graph.set(crops="corners", preset="fast", use_flips=False).successful
     yield messages
     graph.unlisten(messages)
     defaults = {
@@ -86,6 +86,45 @@ def test_a_change_drops_no_frame(graph, depths):
         header = graph.send()
         graph.spin(lambda c=count: len(depths) > c)
         assert depths[-1].header == header
+
+
+def test_crops_change_live_and_back_and_drop_no_frame(graph, depths):
+    """64 pixels: shared crops can have 64 / 96, whose candidate is 3 m."""
+    announced = graph.listen(Float64MultiArray, "depth/active_ratios")
+    assert graph.set(preset="balanced").successful
+    graph.answer(depths)
+    for values, ratios, expected in (
+        ({"crops": "shared"}, [1.0, 0.666667], 2.5),
+        ({"crop_ratios": "0.66"}, [0.666667], 3.0),
+        ({"preset": "paper"}, [1.0, 0.666667], 2.5),
+        ({"crops": "corners", "preset": "balanced"}, [1.0, 0.85], (2 + 2 / 0.85) / 2),
+        ({"crops": "shared"}, [1.0, 0.666667], 2.5),
+        ({"preset": "fast"}, [1.0], 2.0),
+        ({"crops": "corners"}, [1.0], 2.0),
+    ):
+        count = len(depths)
+        assert graph.set(**values).successful
+        header = graph.send()
+        graph.spin(lambda c=count: len(depths) > c)
+        assert depths[-1].header == header
+        assert flat(depths[-1]) == pytest.approx(expected, abs=2e-3)
+        graph.spin(lambda r=ratios: announced and list(announced[-1].data) == r)
+        assert graph.get("crop_ratios") == [ratios]
+    graph.unlisten(announced)
+
+
+def test_shared_crops_without_a_fit_are_the_means_alone_and_a_refusal_changes_nothing(
+    graph, depths
+):
+    result = graph.set(crops="shared", combination="hierarchical")
+    assert not result.successful
+    assert "fit it with 'fourier-depth fit --crops shared'" in result.reason
+    assert graph.set(preset="", crop_ratios=[1.0, 0.8]).successful
+    result = graph.set(crops="shared")
+    assert not result.successful
+    assert "0.8 is not possible with crops 'shared', which takes 1, 0.667" in result.reason
+    assert graph.get("crops", "crop_ratios", "combination") == ["corners", [1.0, 0.8], "mean"]
+    assert flat(graph.answer(depths)) == pytest.approx((2 + 2 / 0.8) / 2, abs=2e-3)
 
 
 def test_bad_ratios_are_refused_and_the_old_ones_stay(graph, depths):

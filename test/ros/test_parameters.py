@@ -7,7 +7,16 @@ import rclpy
 from rcl_interfaces.msg import ParameterType, SetParametersResult
 from rclpy.parameter import Parameter
 
-from fourier_depth_ros.config import PAPER_RATIOS, NodeParameters, Preset
+from fourier_depth_ros.config import (
+    PAPER_RATIOS,
+    CheckpointConfig,
+    DepthSpace,
+    NetworkConfig,
+    NodeParameters,
+    Preset,
+    Uncertainty,
+    shared_ratios,
+)
 from fourier_depth_ros.ros import parameters
 from fourier_depth_ros.ros.parameters import ParameterError
 
@@ -18,10 +27,14 @@ PRESETS = {
     "paper": Preset(crop_ratios=PAPER_RATIOS, use_flips=True, crops=66),
 }
 FAST = NodeParameters(preset="fast", crop_ratios=(1.0,))
+#: Of shared crops nothing is fitted: they have the rough presets for 192 pixels.
+CONFIG = CheckpointConfig(
+    network=NetworkConfig(trunk="resnet18", input_size=192), space=DepthSpace(), presets=PRESETS
+)
 
 
-def change(settings=FAST, presets=PRESETS, **values):
-    return parameters.change(settings, values, presets)
+def change(settings=FAST, config=CONFIG, **values):
+    return parameters.change(settings, values, config)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +137,56 @@ def test_ratios_that_are_the_presets_keep_its_name():
     assert change(crop_ratios=[1.0]).preset == "fast"
 
 
+def test_a_preset_keeps_its_name_and_brings_its_ratios_of_the_other_crops():
+    balanced = change(change(preset="balanced"), crops="shared")
+    assert (balanced.preset, balanced.crop_ratios) == ("balanced", (1.0, 0.857143))
+    assert balanced.combination_settings.crops == "shared"
+    paper = change(balanced, preset="paper")
+    assert (paper.crop_ratios, paper.use_flips) == (shared_ratios(192), True)
+    back = change(paper, crops="corners")
+    assert (back.preset, back.crop_ratios, back.use_flips) == ("paper", PAPER_RATIOS, True)
+    assert change(crops="shared", preset="accurate").crop_ratios == (1.0, 0.857143, 0.75, 0.666667)
+    again = change(balanced, crops="shared")  # nothing new
+    assert again == balanced
+
+
+def test_ratios_by_hand_become_those_that_shared_crops_can_have():
+    shared = change(crops="shared", crop_ratios="[1, 0.86, 0.6]")
+    assert (shared.preset, shared.crop_ratios) == ("", (1.0, 0.857143, 0.6))
+    assert change(shared, crop_ratios="1 .667").crop_ratios == (1.0, 0.666667)
+    # those of a preset, however they are spelt, are that preset's
+    assert change(shared, crop_ratios=[0.86, 1], preset="balanced").preset == "balanced"
+    by_hand = change(change(crop_ratios=[1.0, 0.6]), crops="shared")
+    assert (by_hand.preset, by_hand.crop_ratios) == ("", (1.0, 0.6))
+
+
+@pytest.mark.parametrize(
+    ("before", "values"),
+    [
+        ({"crops": "shared"}, {"crop_ratios": "[1, 0.8]"}),
+        ({"crop_ratios": [1.0, 0.8]}, {"crops": "shared"}),
+        ({"preset": "balanced"}, {"crops": "shared", "use_flips": True}),
+    ],
+)
+def test_ratios_that_shared_crops_cannot_have_are_refused_with_those_they_can(before, values):
+    reason = (
+        r"0\.8 is not possible with crops 'shared', which takes 1, 0\.857, 0\.75, 0\.667, 0\.6;"
+    )
+    with pytest.raises(
+        ParameterError, match=f"crop_ratios: {reason} set crops and crop_ratios tog"
+    ):
+        change(change(**before), **values)
+
+
+def test_the_gate_asks_the_calibration_of_the_crops_it_will_have():
+    sigma = Uncertainty(floor=0.1, per_depth=0.1, per_spread=0.1)
+    fast = PRESETS["fast"].model_copy(update={"uncertainty": sigma})
+    config = CONFIG.model_copy(update={"presets": {**PRESETS, "fast": fast}})
+    gated = change(config=config, max_relative_std=0.3)
+    with pytest.raises(ParameterError, match="no calibrated standard deviation"):
+        change(gated, config=config, crops="shared")
+
+
 def test_a_contradiction_is_refused():
     with pytest.raises(ParameterError, match=r"'fast' means crop_ratios \[1\.0\].*not both"):
         change(preset="fast", crop_ratios=[1.0, 0.8])
@@ -139,7 +202,15 @@ def test_a_set_is_all_or_nothing():
 
 def test_setting_one_by_one_what_was_dumped_gives_the_same():
     """`ros2 param load` sets each parameter of a dump on its own, in the order of the names."""
-    for dumped in (change(preset="accurate"), change(crop_ratios=[1.0, 0.7]), FAST):
+    shared = change(crops="shared")
+    for dumped in (
+        change(preset="accurate"),
+        change(crop_ratios=[1.0, 0.7]),
+        FAST,
+        shared,
+        change(shared, preset="paper"),
+        change(shared, crop_ratios="1 .86 .6"),
+    ):
         settings = NodeParameters(preset="paper", crop_ratios=PAPER_RATIOS, use_flips=True)
         for name in sorted(NodeParameters.model_fields):
             value = parameters.to_ros(getattr(dumped, name))
@@ -149,7 +220,7 @@ def test_setting_one_by_one_what_was_dumped_gives_the_same():
 
 def test_resolving_at_start():
     def resolve(**given):
-        settings = parameters.resolve(NodeParameters(**given), PRESETS, "fast")
+        settings = parameters.resolve(NodeParameters(**given), CONFIG, "fast")
         return settings.preset, settings.crop_ratios, settings.use_flips
 
     assert resolve() == ("fast", (1.0,), False)
@@ -161,6 +232,15 @@ def test_resolving_at_start():
     assert resolve(preset="balanced", crop_ratios=(1.0, 0.8)) == ("balanced", (1.0, 0.8), False)
     with pytest.raises(ParameterError, match="not both"):
         resolve(preset="fast", crop_ratios=(1.0, 0.8))
+    shared = {"crops": "shared"}
+    assert resolve(**shared) == ("fast", (1.0,), False)
+    assert resolve(**shared, preset="paper") == ("paper", shared_ratios(192), True)
+    assert resolve(**shared, preset="balanced", crop_ratios=(1.0, 0.86)) == (
+        *("balanced", (1.0, 0.857143), False),
+    )
+    assert resolve(**shared, crop_ratios=(0.6,)) == ("", (0.6,), False)
+    with pytest.raises(ParameterError, match="is not possible with crops 'shared'"):
+        resolve(**shared, crop_ratios=(1.0, 0.8))
 
 
 def test_before_a_checkpoint_is_loaded_the_later_wins():

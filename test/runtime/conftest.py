@@ -23,7 +23,7 @@ def _own_cache(cache, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(scope="session")
 def lively() -> Checkpoint:
     """A fitted ResNet-18 at 64 x 64 with random weights; its depths are spread over metres."""
-    checkpoint = constant_checkpoint(4.0)
+    checkpoint = constant_checkpoint(4.0, shared=True)
     torch.manual_seed(1)
     for module in checkpoint.network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):  # as after a training, or folding is trivial
@@ -40,3 +40,11 @@ def crops() -> torch.Tensor:
     g = torch.Generator().manual_seed(0)
     coarse = torch.rand(5, 3, 8, 8, generator=g) * 255
     return torch.nn.functional.interpolate(coarse, (64, 64), mode="bilinear").to(torch.uint8)
+
+
+@pytest.fixture(scope="session")
+def zoomed() -> torch.Tensor:
+    """Two pictures as large as shared crops have them at 64 pixels."""
+    g = torch.Generator().manual_seed(1)
+    coarse = torch.rand(2, 3, 12, 12, generator=g) * 255
+    return torch.nn.functional.interpolate(coarse, (96, 96), mode="bilinear").to(torch.uint8)

@@ -13,25 +13,40 @@ from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from fourier_depth_ros.config import CombinationSettings, DepthSpace, NetworkConfig, Uncertainty
+from fourier_depth_ros.config import (
+    CombinationSettings,
+    DepthSpace,
+    NetworkConfig,
+    Uncertainty,
+    shared_ratios,
+)
 from fourier_depth_ros.core.crops import CropMerger
 from fourier_depth_ros.core.fourier import FourierCombiner
 from fourier_depth_ros.core.frame import Frame
 from fourier_depth_ros.core.network import DepthEstimationNetwork, FoldedNetwork
 
 CUDA = torch.device("cuda")
+SIDE = 224
+#: Every candidate of either way of making crops.
+WAYS = {
+    "corners": CombinationSettings(),
+    "shared": CombinationSettings(crops="shared", crop_ratios=shared_ratios(SIDE)),
+}
 
 
-def paper_frame(trunk: str = "resnet152", size: tuple[int, int] = (480, 640)) -> Frame:
+def paper_frame(
+    trunk: str = "resnet152",
+    size: tuple[int, int] = (480, 640),
+    settings: CombinationSettings = WAYS["corners"],
+) -> Frame:
     """66 crops of a VGA picture with a standard deviation; the network on the meta device."""
-    settings = CombinationSettings()
     with torch.device("meta"):
-        network = DepthEstimationNetwork(NetworkConfig(trunk=trunk)).eval()
+        network = DepthEstimationNetwork(NetworkConfig(trunk=trunk, input_size=SIDE)).eval()
     folded = FoldedNetwork(network)
     folded.set_precision(torch.float16)
     return Frame(
         network=folded.to(memory_format=torch.channels_last),
-        side=224,
+        side=SIDE,
         space=DepthSpace(),
         settings=settings,
         merger=CropMerger.build(size, settings.crop_ratios, (25, 32)),

@@ -26,11 +26,11 @@ def compiled():
 @pytest.mark.timeout(600)
 def test_the_frame_compiles_as_one_graph_for_every_camera(compiled):
     """fullgraph=True refuses a graph break, and the script compares with the plain frame."""
-    assert compiled["graphs"] == 1
+    assert compiled["graphs"] == {"corners": 1, "shared": 1}
 
 
 def test_the_compiled_network_is_within_a_thousandth(compiled):
-    assert compiled["difference"] < 1e-3
+    assert max(compiled["differences"]) < 1e-3
 
 
 def test_any_number_of_crops_runs_in_two_sizes_of_batch():

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from fake_cuda import CUDA, NoCopies, paper_frame, to_cuda
+from fake_cuda import CUDA, WAYS, NoCopies, paper_frame, to_cuda
 from torch._subclasses.fake_tensor import (
     DataDependentOutputException,
     DynamicOutputShapeException,
@@ -12,9 +12,10 @@ from torch._subclasses.fake_tensor import (
 from fourier_depth_ros.runtime.graph import StaticInput
 
 
-def test_the_papers_frame_never_waits_and_never_leaves_the_device():
+@pytest.mark.parametrize("way", WAYS)
+def test_the_papers_frame_never_waits_and_never_leaves_the_device(way):
     """ResNet-152, 66 crops, float16, standard deviation: everything between input and output."""
-    frame = paper_frame()
+    frame = paper_frame(settings=WAYS[way])
     with FakeTensorMode(allow_non_fake_inputs=True):
         to_cuda(frame)
         static = StaticInput(
@@ -26,7 +27,11 @@ def test_the_papers_frame_never_waits_and_never_leaves_the_device():
             depth, std, candidates = frame(static.image.permute(2, 0, 1), static.factor)
     assert watched.operations > 400  # the trunk alone has 155 convolutions
     assert depth.device.type == std.device.type == candidates.device.type == "cuda"
-    assert (depth.shape, std.shape, candidates.shape) == ((480, 640), (480, 640), (18, 72, 96))
+    assert (depth.shape, std.shape, candidates.shape) == (
+        (480, 640),
+        (480, 640),
+        (WAYS[way].candidates, 72, 96),
+    )
 
 
 @pytest.mark.parametrize(

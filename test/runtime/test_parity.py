@@ -2,7 +2,9 @@
 
 import pytest
 import torch
+from checkpoints import SHARED_RATIOS
 
+from fourier_depth_ros.config import CombinationSettings
 from fourier_depth_ros.core.estimator import DepthEstimator
 from fourier_depth_ros.core.losses import to_depth
 from fourier_depth_ros.runtime import open_backend
@@ -29,19 +31,34 @@ def test_float32_is_within_a_thousandth(backend, lively, crops):
         )
 
 
+@pytest.mark.parametrize("backend", ["eager", "openvino", "onnxruntime"])
+def test_zoomed_pictures_are_within_a_thousandth_and_crops_stay_so(backend, lively, crops, zoomed):
+    need(backend)
+    runner = open_backend(lively, backend, "cpu", "float32").network
+    for pictures in (zoomed, crops, zoomed[1:], crops[:1], zoomed):  # in turn, as presets change
+        expected = lively.network(pictures)
+        assert len(expected) == len(pictures) * (4 if pictures.shape[-1] == 96 else 1)
+        with torch.inference_mode():
+            actual = runner(pictures)
+        torch.testing.assert_close(
+            actual, expected, rtol=1e-3, atol=1e-3 * float(expected.abs().max())
+        )
+
+
 @pytest.mark.parametrize("backend", ["eager", "openvino"])
-def test_bfloat16_is_within_centimetres(backend, lively, crops):
+def test_bfloat16_is_within_centimetres(backend, lively, crops, zoomed):
     need(backend)
     runner = open_backend(lively, backend, "cpu", "bfloat16").network
-    expected = to_depth(lively.network(crops), lively.config.space)
-    with torch.inference_mode():
-        error = to_depth(runner(crops), lively.config.space) - expected
-    assert expected.std() > 0.3  # the answers differ by more than what is allowed below
-    assert error.abs().mean() < 0.02
-    assert error.abs().max() < 0.1
+    for pictures in (crops, zoomed):
+        expected = to_depth(lively.network(pictures), lively.config.space)
+        with torch.inference_mode():
+            error = to_depth(runner(pictures), lively.config.space) - expected
+        assert expected.std() > 0.3  # the answers differ by more than what is allowed below
+        assert error.abs().mean() < 0.02
+        assert error.abs().max() < 0.1
 
 
-def test_int8_after_a_calibration(lively, crops, tmp_path):
+def test_int8_after_a_calibration(lively, crops, zoomed, tmp_path):
     need("openvino")
     pytest.importorskip("nncf", reason="int8 needs nncf")
     from fourier_depth_ros.runtime.openvino import quantize
@@ -52,14 +69,20 @@ def test_int8_after_a_calibration(lively, crops, tmp_path):
     quantize(lively.network, crops.split(1), model)
     backend = open_backend(lively, "auto", "cpu", "int8", model)
     assert (backend.name, backend.precision) == ("openvino", "int8")
-    expected = to_depth(lively.network(crops), lively.config.space)
-    with torch.inference_mode():
-        error = to_depth(backend.network(crops), lively.config.space) - expected
-    assert 0 < error.abs().mean() < 0.2 * expected.std()
+    for pictures in (crops, zoomed):  # calibrated on crops; one file for every size
+        expected = to_depth(lively.network(pictures), lively.config.space)
+        with torch.inference_mode():
+            error = to_depth(backend.network(pictures), lively.config.space) - expected
+        assert 0 < error.abs().mean() < 0.2 * expected.std()
     from checkpoints import constant_checkpoint
 
     with pytest.raises(ValueError, match="made from other weights"):
         open_backend(constant_checkpoint(), "auto", "cpu", "int8", model)
+    # before shared crops the key had another name, and the model one flat output
+    older = model.read_text().replace("maps_of_weights", "weights")
+    model.write_text(older)
+    with pytest.raises(ValueError, match="or by an older release; make it with 'fourier-depth"):
+        open_backend(lively, "auto", "cpu", "int8", model)
 
 
 @pytest.mark.parametrize("backend", ["openvino", "onnxruntime"])
@@ -68,8 +91,12 @@ def test_a_whole_frame_is_the_same_by_any_backend(backend, lively):
     image = torch.randint(0, 256, (3, 120, 160), dtype=torch.uint8)
     plain = DepthEstimator(lively, "cpu", "float32")
     other = DepthEstimator(lively, backend=open_backend(lively, backend, "cpu", "float32"))
-    for ratios in ((1.0,), (1.0, 0.8, 0.6)):
-        chosen = plain.combination.model_copy(update={"crop_ratios": ratios, "use_flips": True})
+    for crops, ratios in (
+        ("corners", (1.0,)),
+        ("shared", SHARED_RATIOS),
+        ("corners", (1.0, 0.8, 0.6)),
+    ):
+        chosen = CombinationSettings(crops=crops, crop_ratios=ratios)
         plain.set_combination(chosen)
         other.set_combination(chosen)
         torch.testing.assert_close(

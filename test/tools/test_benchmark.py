@@ -20,7 +20,7 @@ from fourier_depth_ros.tools.benchmark.timing import LoadMeter, machine, ratio, 
 
 @pytest.fixture(scope="module")
 def lively():
-    checkpoint = constant_checkpoint(4.0)
+    checkpoint = constant_checkpoint(4.0, shared=True)
     torch.manual_seed(1)
     checkpoint.network.head.weight.normal_(0, 0.02)
     return checkpoint
@@ -83,6 +83,14 @@ def test_from_a_frame_to_the_tables_and_the_plot(lively, tmp_path):
     assert (rows[0].trunk, rows[0].crops, rows[0].rounds) == ("resnet18", 1, 2)
     assert rows[0].error_m == 0
     assert len(filled) == 2
+    (shared,) = measure_preset(
+        *(lively, "balanced", {"eager float32": estimator.backend}, rgb, 0.0, None),
+        least=2,
+        way="shared",
+    )
+    assert (shared.preset, shared.crops, shared.naive_ms) == ("balanced, shared", 3.25, None)
+    assert shared.network_ms > 0
+    rows.append(shared)
     found = Measured(
         best="eager float32",
         rows=rows,
@@ -115,6 +123,8 @@ def test_from_a_frame_to_the_tables_and_the_plot(lively, tmp_path):
         "skipped": {"resnet18 openvino int8": "not installed"},
     }
     text = report.markdown(result)
+    assert "| resnet18 | balanced, shared | 3.25 | eager float32 |" in text
+    assert "| resnet18 | fast | 1 | eager float32 |" in text
     assert "| node beside predict, VGA [ms] | 3.5 | <= 3 | missed |" in text
     assert "- not run: resnet18 openvino int8: not installed" in text
     report.plot(result, tmp_path / "plot.png")

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from checkpoints import RATIOS, constant_checkpoint
+from checkpoints import RATIOS, SHARED_RATIOS, constant_checkpoint
 from rgbd import write_rgbd
 
 from fourier_depth_ros.config import CombinationSettings
@@ -24,8 +24,8 @@ from fourier_depth_ros.tools.evaluation_report import markdown, report
 from fourier_depth_ros.tools.processes import Processes
 
 
-def lively(seed: int, output_space: str = "balanced"):
-    checkpoint = constant_checkpoint(2.5)
+def lively(seed: int, output_space: str = "balanced", shared: bool = False):
+    checkpoint = constant_checkpoint(2.5, shared=shared)
     torch.manual_seed(seed)
     checkpoint.network.head.weight.normal_(0, 0.02)
     space = checkpoint.config.space.model_copy(update={"output_space": output_space})
@@ -78,6 +78,31 @@ def test_every_row_is_what_predict_answers_at_the_truths_resolution(rooms, check
         expected = math.sqrt(np.nanmean(np.concatenate(squares)))  # the hole does not count
         column = evaluation.methods.index(Method("dbe", name))
         assert float(rmse[column]) == pytest.approx(expected, rel=1e-4), name
+
+
+def test_shared_crops_have_rows_of_their_own_once_they_are_fitted(rooms):
+    """Each is what predict answers with `crops: shared`; the corners' rows stay what they were."""
+    both, corners = lively(1, shared=True), lively(1)
+    evaluation = evaluate_checkpoints({"both": both, "one": corners}, rooms, False, device="cpu")
+    of = {n: [m.row for m in evaluation.methods if m.checkpoint == n] for n in ("both", "one")}
+    assert of["both"][: len(of["one"])] == of["one"]
+    added = of["both"][len(of["one"]) :]
+    assert added[-1] == "shared crops: hierarchical, 4"
+    assert len(added) == 7
+    rmse = evaluation.sums["authors"].pooled()["rmse"][0]
+    for row in of["one"]:
+        columns = [evaluation.methods.index(Method(name, row)) for name in of]
+        assert rmse[columns[0]] == rmse[columns[1]]
+    estimator = DepthEstimator(both, "cpu", "float32")
+    estimator.set_combination(CombinationSettings(crops="shared", crop_ratios=SHARED_RATIOS))
+    squares = []
+    for _, _, sample in rooms:
+        image = torch.from_numpy(sample.rgb).permute(2, 0, 1)
+        depth = estimator.predict(image, sample.intrinsics).depth.numpy()
+        squares.append(((np.nan_to_num(depth, nan=1e-3) - sample.depth) ** 2).ravel())
+    expected = math.sqrt(np.nanmean(np.concatenate(squares)))
+    column = evaluation.methods.index(Method("both", "shared crops: hierarchical, 4"))
+    assert float(rmse[column]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_the_network_runs_once_a_picture_and_checkpoint(rooms, checkpoints, monkeypatch):

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from checkpoints import constant_checkpoint
+from checkpoints import SHARED_RATIOS, constant_checkpoint
 from rgbd import write_rgbd
 
 from fourier_depth_ros.config import CombinationSettings
@@ -17,7 +17,7 @@ from fourier_depth_ros.core.fourier import half_plane
 from fourier_depth_ros.tools.candidates import DROPPED, CandidateMaker, stream_candidates
 from fourier_depth_ros.tools.data.collection import RgbdCollection
 from fourier_depth_ros.tools.data.folder import FolderDepth
-from fourier_depth_ros.tools.fitting import assess, collect_statistics, fit_combination
+from fourier_depth_ros.tools.fitting import FoldCollector, assess, fit_combination
 from fourier_depth_ros.tools.fitting_figure import weights_by_ring, write_figure
 
 RATIOS = (1.0, 0.8)
@@ -30,8 +30,9 @@ def lively():
     return checkpoint
 
 
-def maker(checkpoint=None):
-    return CandidateMaker(DepthEstimator(checkpoint or lively(), "cpu", "float32"), RATIOS)
+def maker(checkpoint=None, crops="corners"):
+    estimator = DepthEstimator(checkpoint or lively(), "cpu", "float32")
+    return CandidateMaker(estimator, RATIOS if crops == "corners" else SHARED_RATIOS, crops)
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +46,22 @@ def rooms(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fitted(rooms):
-    return fit_combination(lively(), *rooms, device="cpu", folds=3, ratios=RATIOS)
+    checkpoint, reports = fit_combination(lively(), *rooms, device="cpu", folds=3, ratios=RATIOS)
+    assert list(reports) == ["corners"]
+    return checkpoint, reports["corners"]
+
+
+@pytest.fixture(scope="module")
+def both(rooms):
+    """Both ways out of one run through the pictures."""
+    return fit_combination(
+        *(lively(), *rooms), device="cpu", folds=3, ratios=RATIOS, ways=("corners", "shared")
+    )
 
 
 def test_candidates_and_truth_are_canonical(rooms):
     used: Counter[int] = Counter()
-    (first, *_) = list(stream_candidates(maker(), rooms[1], used))
+    ((first, windows), *_) = stream_candidates([maker(), maker(crops="shared")], rooms[1], used)
     _, _, sample = next(iter(rooms[1]))
     # the camera has fx / width = 0.8 = phi_c: canonical metres are metres
     assert first.truth.mean() == pytest.approx(np.nanmean(sample.depth), abs=0.01)
@@ -59,6 +70,11 @@ def test_candidates_and_truth_are_canonical(rooms):
     estimator = DepthEstimator(lively(), "cpu", "float32")
     estimator.set_combination(settings)
     torch.testing.assert_close(first.candidates, estimator.predict(image).candidates)
+    estimator.set_combination(
+        settings.model_copy(update={"crops": "shared", "crop_ratios": SHARED_RATIOS})
+    )
+    torch.testing.assert_close(windows.candidates, estimator.predict(image).candidates)
+    assert not torch.equal(windows.candidates[1], first.candidates[1])
     assert used == Counter(dict.fromkeys(range(6), 2))
 
 
@@ -71,7 +87,7 @@ def test_pictures_with_too_few_valid_pixels_are_dropped_and_counted(rooms):
             yield numbered._replace(sample=replace(numbered.sample, depth=depth))
 
     used: Counter[int] = Counter()
-    samples = list(stream_candidates(maker(), holey(), used))
+    samples = [sample for (sample,) in stream_candidates([maker()], holey(), used)]
     assert used[DROPPED] == 1
     assert len(samples) == 11
     for sample in samples:
@@ -80,9 +96,14 @@ def test_pictures_with_too_few_valid_pixels_are_dropped_and_counted(rooms):
 
 
 def test_a_group_is_never_split_between_folds(rooms):
-    samples = list(stream_candidates(maker(), rooms[0], Counter()))
-    folds = collect_statistics(samples, RATIOS, folds=3)
-    assert [fold.count for fold in folds] == [12, 12, 8]  # rooms 0 3 6, 1 4 7, 2 5; four views each
+    collector = FoldCollector(RATIOS, folds=3)
+    for (sample,) in stream_candidates([maker()], rooms[0], Counter()):
+        collector.add(sample)
+    assert [fold.count for fold in collector.finish()] == [
+        12,
+        12,
+        8,
+    ]  # rooms 0 3 6, 1 4 7, 2 5; four views each
 
 
 def test_the_fit_helps_and_its_promise_holds(rooms, fitted):
@@ -94,8 +115,13 @@ def test_the_fit_helps_and_its_promise_holds(rooms, fitted):
     preset = checkpoint.config.presets["balanced"]
     estimator = DepthEstimator(checkpoint, "cpu")
     estimator.set_combination(preset.combination(CombinationSettings()))
+    assert preset.expected_rmse == pytest.approx(rmse(estimator, rooms[1]), rel=0.02)
+
+
+def rmse(estimator, pictures):
+    """Of predict, on the pictures' 72 x 96 grid [m]."""
     squares = []
-    for _, _, rgbd in rooms[1]:
+    for _, _, rgbd in pictures:
         depth = estimator.predict(
             torch.from_numpy(rgbd.rgb).permute(2, 0, 1), rgbd.intrinsics, output_size=GRID
         ).depth
@@ -103,8 +129,7 @@ def test_the_fit_helps_and_its_promise_holds(rooms, fitted):
             torch.from_numpy(rgbd.depth)[None, None], GRID, mode="bilinear", antialias=True
         )[0, 0]
         squares.append((depth - truth).square().mean())
-    rmse = torch.stack(squares).mean().sqrt().item()
-    assert preset.expected_rmse == pytest.approx(rmse, rel=0.02)
+    return torch.stack(squares).mean().sqrt().item()
 
 
 def test_presets_and_their_sigma(fitted):
@@ -118,9 +143,40 @@ def test_presets_and_their_sigma(fitted):
     assert presets["fast"].uncertainty.per_spread == 0  # one candidate has no spread
 
 
+def test_both_ways_together_are_each_alone(rooms, fitted, both):
+    """To the last bit; and a fit of one way leaves the other's in the checkpoint."""
+    checkpoint, reports = both
+    corners, _ = fitted
+    after, alone = fit_combination(
+        *(corners, *rooms), device="cpu", folds=3, ratios=RATIOS, ways=("shared",)
+    )
+    assert after.config == checkpoint.config
+    for part in ("fit", "held_out", "shared_fit", "shared_held_out"):
+        assert torch.equal(getattr(after, part).factor, getattr(checkpoint, part).factor), part
+    assert reports["corners"].held_out == fitted[1].held_out
+    assert reports["shared"].held_out == alone["shared"].held_out
+    assert checkpoint.config.shared.fitted_ratios == SHARED_RATIOS
+    assert checkpoint.config.shared.presets != checkpoint.config.presets
+    # 1 + 1.5^2, and with flips twice that
+    assert {s.settings.cost for s in reports["shared"].ranked} == {1, 3.25, 2, 6.5}
+
+
+def test_the_promise_of_shared_presets_holds(rooms, both):
+    checkpoint, reports = both
+    assert (
+        reports["shared"].held_out.ablation["hierarchical, 4"]
+        < (reports["shared"].held_out.ablation["network only (r = 1)"])
+    )
+    estimator = DepthEstimator(checkpoint, "cpu")
+    preset = checkpoint.config.shared.presets["paper"]
+    assert preset.crop_ratios == SHARED_RATIOS
+    estimator.set_combination(preset.combination(CombinationSettings(crops="shared")))
+    assert rmse(estimator, rooms[1]) == pytest.approx(preset.expected_rmse, rel=0.02)
+
+
 def test_an_unfitted_checkpoint_cannot_be_assessed(rooms):
-    with pytest.raises(ValueError, match="not fitted"):
-        assess(lively(), maker(), rooms[1])
+    with pytest.raises(ValueError, match="this one is not"):
+        assess(lively(), [maker()], rooms[1])
 
 
 def test_no_usable_held_out_picture(rooms, fitted):
@@ -130,7 +186,7 @@ def test_no_usable_held_out_picture(rooms, fitted):
             yield numbered._replace(sample=replace(numbered.sample, depth=depth))
 
     with pytest.raises(ValueError, match="no held-out picture"):
-        assess(fitted[0], maker(fitted[0]), blind())
+        assess(fitted[0], [maker(fitted[0])], blind())
 
 
 def test_one_room_cannot_be_cross_validated(rooms):
@@ -141,12 +197,13 @@ def test_one_room_cannot_be_cross_validated(rooms):
 
 def test_the_figure(fitted, tmp_path):
     checkpoint, report = fitted
-    weights = weights_by_ring(checkpoint)
+    fit = checkpoint.fit_of("corners")
+    weights = weights_by_ring(fit)
     assert weights.shape == (11, 2)
     # ring 10, |k| from 30 to 32: the plain mean of the solved weights, plain and mirrored added
     settings = CombinationSettings(crop_ratios=RATIOS, use_flips=True)
     solved = checkpoint.fit.solve(settings, checkpoint.config.hierarchy).weights
     ring = solved[half_plane().radius >= 30].mean(dim=(0, 1))
     torch.testing.assert_close(weights[10], ring[:2] + ring[2:])
-    path = write_figure(tmp_path / "figure.png", checkpoint, report)
+    path = write_figure(tmp_path / "figure.png", fit, report)
     assert cv2.imread(str(path)).std() > 10

@@ -28,9 +28,10 @@ def fit_and_evaluate(folder: Path, out: Path, processes: Processes) -> None:
         RgbdCollection([FolderDepth(folder / name)]) for name in ("fit", "held", "single")
     )
     network = load_checkpoint(folder / "network.safetensors")
-    checkpoint, fitted = fit_combination(
+    checkpoint, reports = fit_combination(
         network, fit, held, device="cpu", folds=3, ratios=RATIOS, processes=processes
     )
+    fitted = reports["corners"]
     evaluation = evaluate_checkpoints(
         {"c": checkpoint}, held, nyu=False, device="cpu", processes=processes
     )

@@ -10,15 +10,17 @@ import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 
-from fourier_depth_ros.config import PAPER_RATIOS, CombinationSettings
+from fourier_depth_ros.config import PAPER_RATIOS, CombinationSettings, CropsName
 from fourier_depth_ros.core.checkpoint import Checkpoint
-from fourier_depth_ros.core.crops import extract_crops
+from fourier_depth_ros.core.crops import extract_crops, extract_zoomed
 from fourier_depth_ros.core.estimator import DepthEstimator
 from fourier_depth_ros.core.frame import Backend
 from fourier_depth_ros.tools.benchmark.naive import naive_depth
 from fourier_depth_ros.tools.benchmark.timing import ratio, take_turns
 
 VGA = (480, 640)
+#: What the presets of shared crops are called in a Row.
+SHARED = "{}, shared"
 #: What to do with a finished depth map in the naive way: fill a message.
 Fill = Callable[[Float32[np.ndarray, "height width"]], object]
 
@@ -33,7 +35,7 @@ class Row:
 
     trunk: str
     preset: str
-    crops: int
+    crops: float
     backend: str
     frame_ms: float
     network_ms: float
@@ -53,10 +55,11 @@ def measure_preset(
     seconds: float,
     fill: Fill | None,
     least: int = 3,
+    way: CropsName = "corners",
 ) -> list[Row]:
     """A row for each of ``backends``, the first of which is the oracle of error_m.
 
-    ``fill`` None leaves the naive way out.
+    ``fill`` None leaves the naive way out, which is for corners.
     """
     image = torch.from_numpy(rgb).permute(2, 0, 1)
     tasks: dict[str, Callable[[], object]] = {}
@@ -64,7 +67,8 @@ def measure_preset(
     settings: CombinationSettings | None = None
     for name, backend in backends.items():
         estimator = DepthEstimator(checkpoint, backend=backend)
-        settings = estimator.presets[preset].combination(estimator.combination)
+        chosen = estimator.config.presets_of(way)[preset]
+        settings = chosen.combination(estimator.combination.model_copy(update={"crops": way}))
         estimator.set_combination(settings)
         tasks[f"frame {name}"] = frame = _frame(estimator, image)
         tasks[f"network {name}"] = network = _network(estimator, image, settings)
@@ -79,8 +83,8 @@ def measure_preset(
     return [
         Row(
             trunk=checkpoint.config.network.trunk,
-            preset=preset,
-            crops=settings.crops,
+            preset=preset if way == "corners" else SHARED.format(preset),
+            crops=settings.cost,
             backend=name,
             frame_ms=median(taken[f"frame {name}"]),
             network_ms=median(taken[f"network {name}"]),
@@ -181,19 +185,21 @@ def _frame(estimator: DepthEstimator, image: torch.Tensor) -> Callable[[], np.nd
 def _network(
     estimator: DepthEstimator, image: torch.Tensor, settings: CombinationSettings
 ) -> Callable[[], object]:
-    side = estimator.config.network.input_size
-    crops = extract_crops(
-        image.to(estimator.device), settings.crop_ratios, side, settings.use_flips
-    )
-    return _pure(estimator.backend, crops)
+    side, there = estimator.config.network.input_size, image.to(estimator.device)
+    if settings.crops == "shared":
+        passes = extract_zoomed(there, settings.crop_ratios, side, settings.use_flips)
+    else:
+        passes = [extract_crops(there, settings.crop_ratios, side, settings.use_flips)]
+    return _pure(estimator.backend, *passes)
 
 
-def _pure(backend: Backend, crops: torch.Tensor) -> Callable[[], object]:
-    crops = crops.to(backend.device)
+def _pure(backend: Backend, *passes: torch.Tensor) -> Callable[[], object]:
+    there = [pictures.to(backend.device) for pictures in passes]
 
     @torch.inference_mode()
     def run() -> None:
-        backend.network(crops)
+        for pictures in there:
+            backend.network(pictures)
         if backend.device.type == "cuda":
             torch.cuda.synchronize()
 
@@ -203,9 +209,7 @@ def _pure(backend: Backend, crops: torch.Tensor) -> Callable[[], object]:
 def _naive(
     checkpoint: Checkpoint, settings: CombinationSettings, rgb: np.ndarray, fill: Fill
 ) -> Callable[[], object]:
-    if checkpoint.fit is None:
-        raise ValueError("the checkpoint is not fitted; fit it with 'fourier-depth fit'")
-    combiner = checkpoint.fit.solve(settings, checkpoint.config.hierarchy).combiner()
+    combiner = checkpoint.fit_of("corners").combiner(settings)
     network, space = checkpoint.network, checkpoint.config.space
     return lambda: fill(naive_depth(network, space, settings, combiner, rgb))
 

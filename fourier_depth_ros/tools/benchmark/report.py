@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from fourier_depth_ros.config import PRESETS
+
 _NODE_COLUMNS = (
     "node",
     "depth [Hz]",
@@ -53,7 +55,7 @@ def markdown(report: dict[str, Any]) -> str:
                 (
                     r["trunk"],
                     r["preset"],
-                    r["crops"],
+                    f"{r['crops']:g}",
                     r["backend"],
                     f"{r['frame_ms']:.1f}",
                     f"{r['network_ms']:.1f}",
@@ -105,7 +107,9 @@ def plot(report: dict[str, Any], path: Path) -> None:
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for trunk, marker in (("resnet18", "o"), ("resnet152", "s")):
         rows = [
-            r for r in report["frames"] if r["trunk"] == trunk and r["backend"] == report["best"]
+            r
+            for r in report["frames"]
+            if (r["trunk"], r["backend"]) == (trunk, report["best"]) and r["preset"] in PRESETS
         ]
         rows.sort(key=lambda r: r["crops"])
         if not rows:

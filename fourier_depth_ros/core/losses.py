@@ -63,17 +63,3 @@ def depth_balanced_euclidean_loss(
     Its gradient with respect to d^ is (1/N) (g(d^) - g(d)) (a1 + a2 d^).
     """
     return euclidean_loss(output, balance(depth, space), valid)
-
-
-def relative_loss(
-    predicted: Float[Tensor, "*shape"],
-    truth: Float[Tensor, "*shape"],
-    valid: Bool[Tensor, "*shape"],
-) -> Float[Tensor, ""]:
-    """1 / N sum |p - t| / t of depths [m] over the N valid elements, where t > 0; AbsRel itself.
-
-    Ours, not the paper's. Invalid elements (NaN allowed) add no gradient; N is at least 1.
-    """
-    known = truth.where(valid, 1.0)  # before the division: 0 times NaN would be a gradient
-    error = ((predicted - known) / known).where(valid, 0.0)
-    return error.abs().sum() / valid.sum().clamp(min=1)

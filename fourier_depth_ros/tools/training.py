@@ -20,7 +20,6 @@ from torch import Tensor
 
 from fourier_depth_ros.config import CheckpointConfig
 from fourier_depth_ros.core.checkpoint import Checkpoint, save_checkpoint
-from fourier_depth_ros.core.losses import relative_loss, to_depth
 from fourier_depth_ros.tools.batches import Batch
 from fourier_depth_ros.tools.distillation import feature_loss
 from fourier_depth_ros.tools.schedule import Schedule, rate_factor
@@ -157,10 +156,6 @@ def compute_gradients(run: StageRun, passes: list[Batch]) -> dict[str, Tensor]:
         with fabric.no_backward_sync(run.model, enabled=i < len(passes) - 1):
             output, maps = run.model(batch.crops)
             losses = {"truth": shares[i, 0] * depth_loss(output, batch.truth, space)}
-            if run.stage.relative_weight:
-                known = batch.truth.isfinite()
-                relative = shares[i, 0] * relative_loss(to_depth(output, space), batch.truth, known)
-                losses["relative"] = run.stage.relative_weight * relative
             if teacher is not None and batch.features is not None:
                 features = feature_loss(maps, batch.features) / len(passes)
                 losses["features"] = teacher.weight * features

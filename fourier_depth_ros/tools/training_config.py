@@ -71,12 +71,6 @@ class StageConfig(Settings):
     batch_norm: Literal["train", "frozen"] = Field(
         "train", description="frozen: keep the start's statistics, for very small batches"
     )
-    relative_weight: float = Field(
-        0.0,
-        ge=0,
-        description="of the mean of |d^ - d| / d beside the paper's loss, in which a close-up's "
-        "error weighs little; 0: the paper's alone",
-    )
     teacher: TeacherConfig | None = None
 
 

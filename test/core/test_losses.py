@@ -10,7 +10,6 @@ from fourier_depth_ros.core.losses import (
     balance,
     depth_balanced_euclidean_loss,
     euclidean_loss,
-    relative_loss,
     to_depth,
     unbalance,
 )
@@ -71,14 +70,3 @@ def test_euclidean_loss_by_hand_and_with_nothing_valid():
     valid = torch.tensor([True, True, False])
     assert euclidean_loss(predicted, truth, valid).item() == pytest.approx(5 / 4)
     assert euclidean_loss(predicted, truth, torch.zeros(3, dtype=torch.bool)).item() == 0.0
-
-
-def test_relative_loss_and_gradient_by_hand():
-    # |1 - 2| / 2 and |5 - 4| / 4 of two known elements; the slopes are -1/2 and 1/4 over N
-    predicted = torch.tensor([1.0, 5.0, 7.0], requires_grad=True)
-    truth = torch.tensor([2.0, 4.0, math.nan])
-    loss = relative_loss(predicted, truth, truth.isfinite())
-    loss.backward()
-    assert loss.item() == pytest.approx(0.375)
-    torch.testing.assert_close(predicted.grad, torch.tensor([-0.25, 0.125, 0.0]))
-    assert relative_loss(predicted, truth, torch.zeros(3, dtype=torch.bool)).item() == 0.0

@@ -118,8 +118,9 @@ class Checkpoint:
 def save_checkpoint(
     path: str | Path, checkpoint: Checkpoint, dtype: torch.dtype = torch.float16
 ) -> None:
-    """Write a checkpoint, the weights as ``dtype``, the statistics as they are (float64).
+    """Write a checkpoint, the weights as ``dtype``, the fit's statistics as they are (float64).
 
+    Those of held-out pictures, which are never solved, only asked for an error, are float32.
     The file appears whole or not at all. The inverse of load_checkpoint.
     """
     tensors = {}
@@ -129,9 +130,9 @@ def save_checkpoint(
     for crops, prefix in _PREFIX.items():
         fit = checkpoint.fit_of(crops)
         for part, statistics in (("fit", fit.statistics), ("held_out", fit.held_out)):
-            if statistics is not None:
-                named = {f"{prefix}{part}.{k}": v for k, v in statistics.tensors().items()}
-                tensors.update(named)
+            for name, tensor in statistics.tensors().items() if statistics else ():
+                smaller = part == "held_out" and tensor.is_floating_point()
+                tensors[f"{prefix}{part}.{name}"] = tensor.float() if smaller else tensor
     header = {"format_version": FORMAT_VERSION, "config": checkpoint.config.model_dump(mode="json")}
     partial = Path(f"{path}.partial")
     save_file(tensors, partial, metadata={_KEY: json.dumps(header)})

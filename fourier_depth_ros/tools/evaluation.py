@@ -39,13 +39,17 @@ class Method:
 
 @dataclass(frozen=True)
 class Subject:
-    """A checkpoint under evaluation: its rows, and the three that the others are measured by."""
+    """A checkpoint under evaluation: its rows, and those that the others are measured by.
+
+    ``best`` combines all of the corners' candidates, ``shared_best`` of shared crops', if fitted.
+    """
 
     name: str
     loss: str
     rows: tuple[str, ...]
     best: str
     mean: str
+    shared_best: str | None = None
     network_only: str = NETWORK_ONLY
 
 
@@ -98,7 +102,9 @@ class _Predictor:
         self._ways = [_WayPredictor(estimator, corners)]
         rows = self._ways[0].rows
         shared = checkpoint.fit_of("shared")
+        shared_best = None
         if shared.statistics is not None:
+            shared_best = f"{SHARED}{best_row(shared)}"
             other = DepthEstimator(checkpoint, backend=estimator.backend)
             self._ways.append(_WayPredictor(other, shared))
             rows += tuple(f"{SHARED}{row}" for row in self._ways[1].rows)
@@ -109,6 +115,7 @@ class _Predictor:
             rows=rows,
             best=best_row(corners),
             mean=mean_row(corners),
+            shared_best=shared_best,
         )
 
     @torch.inference_mode()

@@ -89,7 +89,7 @@ def _section(evaluation: Evaluation, protocol: Protocol) -> Figures:
 def _comparisons(
     evaluation: Evaluation,
 ) -> Iterator[tuple[tuple[str, str], tuple[str, str], tuple[int, int]]]:
-    """Each checkpoint's best row against r = 1 and the means; the checkpoints' best rows."""
+    """Each checkpoint's best rows against r = 1 and the means; the checkpoints' best rows."""
 
     def pair(a: Subject, row_a: str, b: Subject, row_b: str) -> Any:
         columns = (evaluation.column(a, row_a), evaluation.column(b, row_b))
@@ -99,6 +99,9 @@ def _comparisons(
         for row in (subject.network_only, PAIR, subject.mean):
             if row != subject.best:
                 yield pair(subject, subject.best, subject, row)
+        if subject.shared_best is not None:
+            for row in (subject.network_only, subject.mean, subject.best):
+                yield pair(subject, subject.shared_best, subject, row)
     first = evaluation.subjects[0]
     for other in evaluation.subjects[1:]:
         for a, b in ((other.best, first.best), (other.network_only, first.network_only)):

@@ -83,6 +83,17 @@ def test_a_fit_takes_the_place_of_its_own_way_only():
     assert corners.shared_fit is both.shared_fit
 
 
+def test_held_out_statistics_take_half_the_room_and_say_the_same_error(tmp_path):
+    checkpoint = constant_checkpoint()
+    save_checkpoint(tmp_path / "held.safetensors", replace(checkpoint, held_out=checkpoint.fit))
+    loaded = load_checkpoint(tmp_path / "held.safetensors")
+    assert not torch.equal(loaded.held_out.factor, loaded.fit.factor)
+    weights = checkpoint.fit.solve(CombinationSettings(crop_ratios=(1.0,), use_flips=False))
+    assert loaded.held_out.expected_rmse(weights) == pytest.approx(
+        checkpoint.fit.expected_rmse(weights), abs=1e-5
+    )
+
+
 def test_half_precision_is_only_for_the_weights(tmp_path):
     save_checkpoint(tmp_path / "half.safetensors", constant_checkpoint())
     loaded = load_checkpoint(tmp_path / "half.safetensors")

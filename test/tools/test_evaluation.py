@@ -103,6 +103,15 @@ def test_shared_crops_have_rows_of_their_own_once_they_are_fitted(rooms):
     expected = math.sqrt(np.nanmean(np.concatenate(squares)))
     column = evaluation.methods.index(Method("both", "shared crops: hierarchical, 4"))
     assert float(rmse[column]) == pytest.approx(expected, rel=1e-4)
+    differences = {
+        (tuple(each["of"]), tuple(each["minus"])): each["rmse"]["value"]
+        for each in report(evaluation)["protocols"]["authors"]["differences"]
+    }
+    for row in ("hierarchical, 6", "mean of 6", "network only (r = 1)"):
+        names = (("both", "shared crops: hierarchical, 4"), ("both", row))
+        corners_rmse = float(rmse[evaluation.methods.index(Method("both", row))])
+        assert differences[names] == pytest.approx(expected - corners_rmse, abs=1e-4)
+    assert not any(of[0] == "one" and "shared" in of[1] for of, _ in differences)
 
 
 def test_the_network_runs_once_a_picture_and_checkpoint(rooms, checkpoints, monkeypatch):

@@ -14,6 +14,7 @@ from fourier_depth_ros.tools.benchmark.frames import (
     measure_preset,
 )
 from fourier_depth_ros.tools.benchmark.naive import naive_depth
+from fourier_depth_ros.tools.benchmark.networks import random_checkpoint
 from fourier_depth_ros.tools.benchmark.targets import Measured, Target, targets
 from fourier_depth_ros.tools.benchmark.timing import LoadMeter, machine, ratio, take_turns
 
@@ -40,6 +41,14 @@ def test_the_naive_way_gives_our_depth(lively, flips):
     assert naive.std() > 0.05
     # ours rounds the crops to whole levels
     assert np.nanmax(np.abs(ours - naive)) < 0.02
+
+
+def test_random_weights_of_another_side_have_no_shared_crops_fitted_for_the_first(lively):
+    other, same = (random_checkpoint(lively, "resnet18", side) for side in (96, 64))
+    assert other.fit_of("shared").statistics is None
+    assert other.config.presets_of("shared")["balanced"].crop_ratios == (1.0, 0.75)  # 96 / 128
+    assert other.fit is lively.fit
+    assert same.shared_fit is lively.shared_fit
 
 
 def test_turns_are_fair_and_ratios_cancel_what_a_round_has_in_common():

@@ -18,7 +18,10 @@ from fourier_depth_ros.runtime import open_backend
 
 
 def random_checkpoint(like: Checkpoint, trunk: TrunkName, side: int = 224) -> Checkpoint:
-    """A network with random weights and ``like``'s combination: right for time, not for depth."""
+    """A network with random weights and ``like``'s combination: right for time, not for depth.
+
+    Without shared crops where the side is another: their ratios follow from it.
+    """
     torch.manual_seed(0)
     config = NetworkConfig(trunk=trunk, input_size=side)
     network = DepthEstimationNetwork(config).eval().requires_grad_(False)
@@ -26,7 +29,11 @@ def random_checkpoint(like: Checkpoint, trunk: TrunkName, side: int = 224) -> Ch
         if isinstance(module, Bottleneck):  # or the values grow to 1e8 over fifty blocks
             torch.nn.init.constant_(module.bn3.weight, 0.2)
     network.head.bias.fill_(3.0)
-    return replace(like, config=like.config.model_copy(update={"network": config}), network=network)
+    changes: dict[str, object] = {"network": config}
+    if side != like.config.network.input_size:
+        like = replace(like, shared_fit=None, shared_held_out=None)
+        changes["shared"] = None
+    return replace(like, config=like.config.model_copy(update=changes), network=network)
 
 
 @dataclass(frozen=True)

@@ -136,5 +136,7 @@ def test_from_a_frame_to_the_tables_and_the_plot(lively, tmp_path):
     assert "| resnet18 | fast | 1 | eager float32 |" in text
     assert "| node beside predict, VGA [ms] | 3.5 | <= 3 | missed |" in text
     assert "- not run: resnet18 openvino int8: not installed" in text
+    assert "not judged" in text
+    assert "not judged" not in report.markdown({**result, "best": "openvino bfloat16"})
     report.plot(result, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 10_000

@@ -19,6 +19,12 @@ _NODE_COLUMNS = (
 )
 _ONCE_COLUMNS = ("trunk", "preset", "backend", "peak memory [MB]", "first depth after [s]")
 
+#: The bounds suppose that "auto" takes bfloat16, or float16 on a GPU.
+_OTHER_MACHINE = (
+    "The bounds are for cores that compute in bfloat16 (AVX512-BF16 or AMX), and these do not: "
+    "figures are to be read here, not judged."
+)
+
 
 def markdown(report: dict[str, Any]) -> str:
     """The report's tables."""
@@ -31,6 +37,7 @@ def markdown(report: dict[str, Any]) -> str:
         f"cores busy meanwhile. ResNet-152 has random weights: its times are right, its depth is "
         f"not.",
         "",
+        *([] if report["best"].endswith("16") else [_OTHER_MACHINE, ""]),
         *_table(
             ("target", "figure", "bound", "verdict"),
             (

@@ -78,8 +78,7 @@ def extract_crops(
     crops = []
     for ratio in ratios:
         h, w = crop_size((height, width), ratio)
-        # A sliding window whose step is the distance between the corners sees just the corners.
-        corners = picture.unfold(1, h, max(height - h, 1)).unfold(2, w, max(width - w, 1))
+        corners = _corners(picture, h, w)
         corners = corners.permute(1, 2, 3, 4, 0).reshape(-1, h, w, 3).permute(0, 3, 1, 2)
         crops.append(
             F.interpolate(
@@ -90,9 +89,13 @@ def extract_crops(
     return torch.cat((plain, plain.flip(-1))) if flips else plain
 
 
-def zoomed_side(ratio: float, side: int) -> int:
-    """The side [px] of the zoomed picture whose corners of ``ratio`` have ``side`` pixels."""
-    return round(side / ratio)
+def _corners(
+    pictures: Num[Tensor, "*channels full_height full_width"], height: int, width: int
+) -> Num[Tensor, "*channels rows columns height width"]:
+    """The corner windows as a view; along an axis that one fills there is but one."""
+    # A sliding window whose step is the distance between the corners sees just the corners.
+    down, right = pictures.shape[-2] - height, pictures.shape[-1] - width
+    return pictures.unfold(-2, height, max(down, 1)).unfold(-2, width, max(right, 1))
 
 
 def extract_zoomed(
@@ -105,7 +108,7 @@ def extract_zoomed(
     Raises:
         ValueError: a side of the picture is under 32 pixels.
     """
-    return [extract_crops(image, (1.0,), zoomed_side(ratio, side), flips=flips) for ratio in ratios]
+    return [extract_crops(image, (1.0,), round(side / ratio), flips) for ratio in ratios]
 
 
 def cut_windows(
@@ -119,9 +122,7 @@ def cut_windows(
     if cells == 0:
         return maps
     height, width = maps.shape[-2] - cells, maps.shape[-1] - cells
-    # A sliding window whose step is the distance between the corners sees just the corners.
-    corners = maps.unfold(2, height, cells).unfold(3, width, cells)
-    return corners.permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
+    return _corners(maps, height, width).permute(0, 2, 3, 1, 4, 5).flatten(0, 2)
 
 
 def join_windows(

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from fourier_depth_ros.config import CombinationSettings, CropsName, Preset, Uncertainty
 from fourier_depth_ros.core.checkpoint import Checkpoint, Fit
-from fourier_depth_ros.core.crops import CropMerger, crop_boxes, zoomed_side
+from fourier_depth_ros.core.crops import CropMerger, crop_boxes, extract_zoomed
 from fourier_depth_ros.core.fourier import FourierCombiner
 from fourier_depth_ros.core.frame import Backend, Frame, FrameRunner, eager_backend
 from fourier_depth_ros.core.geometry import Intrinsics, focal_factor
@@ -125,11 +125,11 @@ class DepthEstimator:
         if settings.crops == "corners":
             return
         side = self.config.network.input_size
-        # what extract_crops gives: uint8 on a CPU, float32 elsewhere
-        dtype = torch.uint8 if self.device.type == "cpu" else torch.float32
-        for zoomed in {zoomed_side(ratio, side) for ratio in settings.crop_ratios} - self._seen:
-            self.backend.network(torch.zeros(1, 3, zoomed, zoomed, dtype=dtype, device=self.device))
-            self._seen.add(zoomed)
+        blank = torch.zeros(3, side, side, dtype=torch.uint8, device=self.device)
+        for pictures in extract_zoomed(blank, settings.crop_ratios, side, flips=False):
+            if pictures.shape[-1] not in self._seen:
+                self.backend.network(pictures)
+                self._seen.add(pictures.shape[-1])
 
     @torch.inference_mode()
     def predict(

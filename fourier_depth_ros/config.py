@@ -301,6 +301,14 @@ class NodeParameters(Settings):
     use_flips: bool = _live(
         False, "", "also run each crop mirrored; follows the preset until set by hand"
     )
+    target_rate: float = _live(
+        0.0,
+        "Hz",
+        "choose those ratios and flips, among the fitted ones, that compute a frame within "
+        "1/target_rate; 0: the preset's or those set by hand",
+        ge=0,
+        le=1000,
+    )
     combination: CombinationName = _live(
         "hierarchical", "", "hierarchical, paper (plain least squares) or mean"
     )

@@ -34,6 +34,7 @@ ARGUMENTS = (
     ("checkpoint", "", "weights, by path or name; empty: as in params_file"),
     ("device", "", "auto, cpu, cuda or cuda:N; empty: as in params_file"),
     ("preset", "", "auto, fast, balanced, accurate or paper; empty: as in params_file"),
+    ("target_rate", "", "as many crops as keep this rate [Hz]; empty: as in params_file"),
     (
         "camera",
         "",
@@ -97,6 +98,8 @@ def start(context: LaunchContext) -> list[GroupAction]:
         for name in OVERRIDES
         if given[name]
     }
+    if given["target_rate"]:
+        overrides["target_rate"] = number("target_rate", given["target_rate"])
 
     nodes = [  # RViz first: where it is not installed, nothing else has been started
         Node(
@@ -135,6 +138,14 @@ def beside(topic: str, name: str) -> str:
     """``name`` in the namespace of ``topic``: ('/camera/image_rect', 'x') -> '/camera/x'."""
     namespace, slash, _ = topic.rpartition("/")
     return namespace + slash + name
+
+
+def number(name: str, text: str) -> float:
+    """A float from ``text``, or an error that names the argument."""
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{name}: '{text}' is not a number; give one such as 10") from None
 
 
 def user_path(path: str) -> str:

@@ -19,6 +19,7 @@ from fourier_depth_ros.core.crops import CropMerger, crop_boxes, extract_zoomed
 from fourier_depth_ros.core.fourier import FourierCombiner
 from fourier_depth_ros.core.frame import Backend, Frame, FrameRunner, eager_backend
 from fourier_depth_ros.core.geometry import Intrinsics, focal_factor
+from fourier_depth_ros.core.subsets import ladder
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,14 @@ class DepthEstimator:
         plan = self._solve(settings.possible(self.config.network.input_size))
         self._warm_up(plan.settings)
         self._plan = plan
+
+    def ladder(self, settings: CombinationSettings) -> list[CombinationSettings]:
+        """The subsets of the fitted ratios that are worth their cost, from cheap to dear.
+
+        With the crops, the combination and the ridge of ``settings``. Takes some tenths of a second
+        where a fit has to be ranked; see fourier_depth_ros.core.subsets.ladder.
+        """
+        return ladder(self._fits[settings.crops], settings)
 
     @torch.inference_mode()
     def _warm_up(self, settings: CombinationSettings) -> None:

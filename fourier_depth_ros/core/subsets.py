@@ -11,6 +11,7 @@ from functools import reduce
 from typing import NamedTuple
 
 from fourier_depth_ros.config import CombinationSettings, CropsName, Hierarchy, Preset
+from fourier_depth_ros.core.checkpoint import Fit
 from fourier_depth_ros.core.moments import Moments
 from fourier_depth_ros.core.statistics import (
     CombinerStatistics,
@@ -139,3 +140,33 @@ def choose_presets(ranked: list[Ranked]) -> dict[str, Preset]:
         )
         for name, subset in chosen.items()
     }
+
+
+def ladder(fit: Fit, settings: CombinationSettings) -> list[CombinationSettings]:
+    """Subsets of the fitted ratios, each worth more than every cheaper one; the cheapest first.
+
+    For a budget: whatever there is time for, the best is the last that fits. Ranked by the
+    hierarchical combination's RMSE, from each half of the fit (the pictures fitted on, those held
+    out) to the other. Without a fit: ever more ratios, the largest first.
+    ``settings``: the combination and its ridge, for all of them.
+    """
+    if fit.statistics is None:
+        subsets = [
+            settings.model_copy(update={"crop_ratios": fit.ratios[:n], "use_flips": False})
+            for n in range(1, len(fit.ratios) + 1)
+        ]
+        return [*subsets, subsets[-1].model_copy(update={"use_flips": True})]
+    folds = Folds.of([fit.statistics, fit.held_out or fit.statistics])
+    ranked = forward_selection(folds, fit.ratios, fit.hierarchy, fit.crops)
+    rungs: list[CombinationSettings] = []
+    lowest = float("inf")
+    for subset in sorted(ranked, key=lambda subset: (subset.settings.cost, subset.rmse)):
+        if subset.rmse < lowest:
+            lowest = subset.rmse
+            chosen = subset.settings
+            rungs.append(
+                settings.model_copy(
+                    update={"crop_ratios": chosen.crop_ratios, "use_flips": chosen.use_flips}
+                )
+            )
+    return rungs

@@ -24,7 +24,8 @@ class NodeState:
     """What the status tells besides the monitor's figures.
 
     not_ready: why there is no network running ('' if it does). camera: why there are no intrinsics.
-    std: why there is no standard deviation though somebody listens. unheard: the topic and policy
+    std: why there is no standard deviation though somebody listens. pace: why target_rate is not
+    kept. unheard: the topic and policy
     of a publisher whose messages cannot arrive. facts: name -> text, shown as they are.
     """
 
@@ -33,6 +34,7 @@ class NodeState:
     not_ready: str = ""
     camera: str = ""
     std: str = ""
+    pace: str = ""
     unheard: str = ""
     facts: dict[str, str] | None = None
 
@@ -52,8 +54,8 @@ def judge(snapshot: Snapshot, state: NodeState) -> tuple[bytes, str]:
         return error, snapshot.trouble
     if not state.listened:
         return ok, "nobody subscribes to an output: the network rests"
-    if state.camera or state.std:
-        return warn, state.camera or state.std
+    if state.camera or state.std or state.pace:
+        return warn, state.camera or state.std or state.pace
     if snapshot.invalid_share is None:
         return warn, (
             f"no depth in the last {WINDOW:.0f} s: a frame is being computed; if this stays, "

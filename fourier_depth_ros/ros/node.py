@@ -29,7 +29,6 @@ except ImportError:  # Humble
 
 from fourier_depth_ros.config import NodeParameters
 from fourier_depth_ros.core.checkpoint import file_digest
-from fourier_depth_ros.core.estimator import DepthEstimator
 from fourier_depth_ros.resources import find_checkpoint
 from fourier_depth_ros.ros import parameters
 from fourier_depth_ros.ros.camera import Camera
@@ -37,6 +36,7 @@ from fourier_depth_ros.ros.diagnostics import NodeState, diagnostics_msg
 from fourier_depth_ros.ros.frames import THROTTLE, FrameProcessor, brief
 from fourier_depth_ros.ros.monitor import Monitor
 from fourier_depth_ros.ros.outputs import DepthOutputs
+from fourier_depth_ros.ros.pacing import PacedEstimator
 from fourier_depth_ros.ros.parameters import ParameterError
 from fourier_depth_ros.ros.signals import Stop, stop_on_signals
 from fourier_depth_ros.ros.transport import input_qos, use_shared_memory_profile
@@ -51,13 +51,13 @@ class DepthNode(LifecycleNode):
     """configure loads the checkpoint, activate subscribes; a worker thread runs the network.
 
     Callbacks only hand over: parameter calls answer while a frame computes. The worker reads
-    ``_settings``, ``_estimator`` and the camera once a frame; each is swapped as a whole.
+    ``_settings``, ``_paced`` and the camera once a frame; each is swapped as a whole.
     """
 
     def __init__(self) -> None:
         super().__init__("depth")
         self._camera = Camera()
-        self._estimator: DepthEstimator | None = None
+        self._paced: PacedEstimator | None = None
         self._outputs: DepthOutputs | None = None
         self._worker: LatestWorker[Image | CompressedImage] | None = None
         self._subscriptions_of_camera: list[rclpy.subscription.Subscription] = []
@@ -88,11 +88,11 @@ class DepthNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the checkpoint and solve; FAILURE with a reason, and a retry works."""
         try:
-            estimator, settings = self._load(self._settings)
+            paced, settings = self._load(self._settings)
             self._outputs = DepthOutputs(self)
         except Exception as error:  # a file from a stranger, GPU memory, a QoS override: anything
             return self._refuse("configure", error)
-        self._estimator = estimator
+        self._paced = paced
         self._not_ready = "configured, but not active: ros2 lifecycle set NODE activate"
         self._accept(settings)
         return TransitionCallbackReturn.SUCCESS
@@ -171,9 +171,9 @@ class DepthNode(LifecycleNode):
         self._stop()
         if self._outputs is not None:
             self._outputs.destroy()
-        self._outputs = self._estimator = None
+        self._outputs = self._paced = None
 
-    def _load(self, settings: NodeParameters) -> tuple[DepthEstimator, NodeParameters]:
+    def _load(self, settings: NodeParameters) -> tuple[PacedEstimator, NodeParameters]:
         cuda = settings.device != "cpu" and torch.cuda.is_available()
         path, why = find_checkpoint(settings.checkpoint, cuda)
         if why:
@@ -187,7 +187,8 @@ class DepthNode(LifecycleNode):
             self.get_logger().warning,
         )
         settings = parameters.resolve(settings, estimator.config, estimator.default_preset)
-        estimator.set_combination(settings.combination_settings)
+        paced = PacedEstimator(estimator)
+        paced.apply(settings)
         self._facts = {
             "checkpoint": path.name,
             "weights sha256": file_digest(path),
@@ -198,23 +199,23 @@ class DepthNode(LifecycleNode):
         reason = f" ('auto': {backend.why})" if backend.why else ""
         self.get_logger().info(
             f"{path.name}: {estimator.config.network.trunk} in {estimator.precision} on "
-            f"{estimator.device} by {backend.name}{reason}; {_describe(settings)}"
+            f"{estimator.device} by {backend.name}{reason}; {parameters.describe(settings)}"
         )
-        return estimator, settings
+        return paced, settings
 
     def _on_reload(self, _: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         """Read the checkpoint file again, after a re-fit; the old one stays if that fails."""
-        if self._estimator is None:
+        if self._paced is None:
             response.message = "not configured, so there is nothing to load again"
             return response
         try:
-            estimator, settings = self._load(self._settings)
+            paced, settings = self._load(self._settings)
         except Exception as error:
             response.message = brief(str(error))
             return response
-        self._estimator = estimator
+        self._paced = paced
         self._accept(settings)
-        response.success, response.message = True, _describe(settings)
+        response.success, response.message = True, parameters.describe(settings)
         return response
 
     # ---- parameters ----------------------------------------------------------------------------
@@ -224,15 +225,12 @@ class DepthNode(LifecycleNode):
         ours = {p.name: p.value for p in changed if p.name in NodeParameters.model_fields}
         if self._mirroring or not ours:
             return SetParametersResult(successful=True)
-        estimator = self._estimator
+        paced = self._paced
         try:
-            config = None if estimator is None else estimator.config
+            config = None if paced is None else paced.estimator.config
             settings = parameters.change(self._settings, ours, config)
-            if (
-                estimator is not None
-                and settings.combination_settings != self._settings.combination_settings
-            ):
-                estimator.set_combination(settings.combination_settings)
+            if paced is not None:
+                paced.apply(settings)
         except (ValueError, RuntimeError) as error:  # RuntimeError: no solution, or no memory
             self._mirror_soon()
             return SetParametersResult(successful=False, reason=brief(str(error)))
@@ -243,9 +241,12 @@ class DepthNode(LifecycleNode):
         if settings.diagnostics_period != self._settings.diagnostics_period:
             self._set_diagnostics_period(settings.diagnostics_period)
         self._settings = settings
-        if self._outputs is not None:
-            self._outputs.announce_ratios(settings.crop_ratios)
+        self._announce_ratios()
         self._mirror_soon()
+
+    def _announce_ratios(self) -> None:
+        if self._outputs is not None and self._paced is not None:
+            self._outputs.announce_ratios(self._paced.estimator.combination.crop_ratios)
 
     def _mirror_soon(self) -> None:
         """Humble has no post-set callback: shown values become canonical just after this one."""
@@ -292,9 +293,17 @@ class DepthNode(LifecycleNode):
 
     def _process(self, msg: Image | CompressedImage) -> None:
         """One frame, in the worker thread."""
-        estimator, outputs = self._estimator, self._outputs
-        if estimator is not None and outputs is not None:
-            self._frames.process(msg, self._settings, estimator, outputs)
+        paced, outputs = self._paced, self._outputs
+        if paced is None or outputs is None:
+            return
+        try:
+            took = self._frames.process(msg, self._settings, paced.estimator, outputs)
+        except RuntimeError:  # torch's: no memory for so many crops
+            if paced.step_back():
+                self._announce_ratios()
+            raise
+        if paced.frame(took):
+            self._announce_ratios()
 
     # ---- diagnostics ---------------------------------------------------------------------------
 
@@ -308,18 +317,21 @@ class DepthNode(LifecycleNode):
             )
 
     def _publish_diagnostics(self) -> None:
-        settings, outputs = self._settings, self._outputs
+        settings, outputs, paced = self._settings, self._outputs, self._paced
+        chosen = paced.estimator.combination if paced else settings
         state = NodeState(
             image_topic=self.resolve_topic_name("image"),
             listened=outputs is not None and outputs.wanted(settings),
             not_ready=self._not_ready,
             camera=self._frames.camera_trouble,
             std=self._frames.std_trouble,
+            pace=paced.trouble if paced else "",
             unheard=next(iter(self._unheard.values()), ""),
             facts={
-                "crop ratios": " ".join(f"{ratio:g}" for ratio in settings.crop_ratios),
+                "crop ratios": " ".join(f"{ratio:g}" for ratio in chosen.crop_ratios),
                 "crops": settings.crops,
-                "preset": settings.preset,
+                "preset": "" if settings.target_rate else settings.preset,
+                "target rate": paced.pace if paced else "",
                 "combination": settings.combination,
                 **self._facts,
             },
@@ -338,16 +350,6 @@ class DepthNode(LifecycleNode):
     def close(self) -> None:
         """Join the worker before the context goes away."""
         self._stop()
-
-
-def _describe(settings: NodeParameters) -> str:
-    chosen = settings.combination_settings
-    name = f"preset {settings.preset}: " if settings.preset else ""
-    ratios = ", ".join(f"{ratio:.4g}" for ratio in chosen.crop_ratios)
-    flips = " and flips" if chosen.use_flips else ""
-    crops = "1 crop" if chosen.cost == 1 else f"{chosen.cost:g} crops"
-    shared = "shared, " if chosen.crops == "shared" else ""
-    return f"{name}{crops} a frame ({shared}ratios {ratios}{flips}), {chosen.combination}"
 
 
 def main(args: Sequence[str] | None = None) -> int:

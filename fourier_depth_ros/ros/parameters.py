@@ -105,7 +105,8 @@ def change(
     """``settings`` with all of ``changes`` (ROS values), or an error and nothing changed.
 
     A preset brings its ratios and flips; ratios or flips set by hand clear the preset's name unless
-    they are that preset's. Other crops bring the ratios and flips that the preset has there.
+    they are that preset's. A preset or ratios take the choice back from target_rate. Other crops
+    bring the ratios and flips that the preset has there.
     ``config`` is the checkpoint's, None before one is loaded.
 
     Raises:
@@ -119,6 +120,8 @@ def change(
             raise ParameterError(f"{name}: is read at start only; restart the node to change it")
     if isinstance(wanted.get("crop_ratios"), str):
         wanted["preset"] = wanted.pop("crop_ratios")
+    if {"preset", "crop_ratios"} & wanted.keys():
+        wanted.setdefault("target_rate", 0.0)
     if config is not None and wanted.get("crop_ratios") == ():
         raise ParameterError(f"crop_ratios: is empty; {_ACCEPTED}")
     new = _validated({**settings.model_dump(), **wanted})
@@ -286,6 +289,19 @@ def _descriptor(name: str) -> ParameterDescriptor:
 def _bound(metadata: list[Any], kinds: tuple[str, ...]) -> float | None:
     values = [getattr(item, kind) for item in metadata for kind in kinds if hasattr(item, kind)]
     return values[0] if values else None
+
+
+def describe(settings: NodeParameters) -> str:
+    """What a frame will be computed from, for the log."""
+    shared = ", shared crops" if settings.crops == "shared" else ""
+    if settings.target_rate:
+        return f"what there is time for at {settings.target_rate:g} Hz{shared}"
+    chosen = settings.combination_settings
+    name = f"preset {settings.preset}: " if settings.preset else ""
+    crops = "1 crop" if chosen.cost == 1 else f"{chosen.cost:g} crops"
+    ratios = ", ".join(f"{ratio:.4g}" for ratio in chosen.crop_ratios)
+    flips = " and flips" if chosen.use_flips else ""
+    return f"{name}{crops} a frame (ratios {ratios}{flips}{shared}), {chosen.combination}"
 
 
 def mirror(node: Node, settings: NodeParameters) -> list[Parameter]:

@@ -1,7 +1,9 @@
 import pytest
 import torch
+from checkpoints import constant_checkpoint
 
 from fourier_depth_ros.config import CombinationSettings, Hierarchy
+from fourier_depth_ros.core.checkpoint import Fit
 from fourier_depth_ros.core.statistics import CombinerStatistics
 from fourier_depth_ros.core.subsets import (
     RING_RIDGES,
@@ -10,6 +12,7 @@ from fourier_depth_ros.core.subsets import (
     choose_hierarchy,
     choose_presets,
     forward_selection,
+    ladder,
 )
 
 RATIOS = (1.0, 0.8, 0.6)
@@ -95,3 +98,35 @@ def test_presets_by_hand():
 def test_one_fold_is_refused(folds):
     with pytest.raises(ValueError, match="at least 2"):
         Folds.of([folds[0], CombinerStatistics.empty(RATIOS)])
+
+
+def test_each_rung_of_a_ladder_costs_more_and_errs_less(folds):
+    fitted, held_out = folds[0].merge(folds[1]), folds[2]
+    fit = Fit("corners", RATIOS, Hierarchy(), {}, fitted, held_out)
+    wish = CombinationSettings(crop_ratios=(0.8,), combination="paper", ridge=0.5)
+    rungs = ladder(fit, wish)
+    chosen = [(rung.crop_ratios, rung.use_flips) for rung in rungs]
+    # 0.8 is worthless and 0.6 ten times better than 1.0, but outside the disc 1.0 alone counts, and
+    # its mirrored candidate halves the noise there: 0.6 without it is dear and worse
+    assert chosen[:3] == [((1.0,), False), ((1.0,), True), ((1.0, 0.6), True)]
+    assert {(rung.combination, rung.ridge) for rung in rungs} == {("paper", 0.5)}
+
+    def error(rung):
+        settings = CombinationSettings(crop_ratios=rung.crop_ratios, use_flips=rung.use_flips)
+        there = held_out.expected_rmse(fitted.solve(settings, Hierarchy()))
+        back = fitted.expected_rmse(held_out.solve(settings, Hierarchy()))
+        return held_out.count * there**2 + fitted.count * back**2
+
+    costs, errors = [rung.cost for rung in rungs], [error(rung) for rung in rungs]
+    assert costs == sorted(set(costs))
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_the_ladder_of_an_unfitted_checkpoint_starts_with_the_largest_ratio():
+    fit = constant_checkpoint(fitted=False).fit_of("shared")  # 64 px: ratios 1 and 0.667
+    rungs = ladder(fit, CombinationSettings(crops="shared", combination="mean", crop_ratios=(1.0,)))
+    assert [(rung.crop_ratios, rung.use_flips) for rung in rungs] == [
+        ((1.0,), False),
+        ((1.0, 0.666667), False),
+        ((1.0, 0.666667), True),
+    ]

@@ -14,6 +14,7 @@ ARGUMENTS = {
     "checkpoint": "",
     "device": "",
     "preset": "",
+    "target_rate": "",
     "camera": "",
     "rviz": "false",
     "frame": "camera_optical_frame",
@@ -79,8 +80,18 @@ def test_given_arguments_override_the_file_as_strings(launch):
     assert type(depth.parameters["checkpoint"]) is str
 
 
+def test_the_target_rate_is_a_number_or_nothing_starts(launch):
+    (depth,) = launch(target_rate="10")
+    assert depth.parameters["target_rate"] == 10.0
+    assert type(depth.parameters["target_rate"]) is float
+    with pytest.raises(
+        ValueError, match="target_rate: 'fast' is not a number; give one such as 10"
+    ):
+        launch(target_rate="fast", rviz="true")
+
+
 def test_overrides_are_parameters_of_the_node(launch, share):
-    (depth,) = launch(preset="fast", device="cpu", checkpoint="x")
+    (depth,) = launch(preset="fast", device="cpu", checkpoint="x", target_rate="5")
     document = yaml.safe_load((share / "config" / "depth.yaml").read_text(encoding="utf-8"))
     known = document["/**"]["ros__parameters"]
     assert set(depth.parameters) - {"use_sim_time"} <= set(known)

@@ -7,6 +7,7 @@ ratio r contributes 2 / r. The test camera has fx / width = 0.8: depth is in the
 import cv2
 import numpy as np
 import pytest
+from diagnostic_msgs.msg import DiagnosticArray
 from harness import CAMERA, set_parameters
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Float64MultiArray
@@ -159,6 +160,34 @@ def test_presets_show_their_ratios_and_are_announced(graph, depths):
     assert graph.set(crop_ratios=[1.0]).successful
     assert graph.get("preset") == [""]
     graph.unlisten(announced)
+
+
+def test_a_target_rate_takes_the_ratios_that_there_is_time_for(graph, depths):
+    """Rates that any machine keeps, and none: what is between is up to the machine."""
+    graph.send_info()
+    announced = graph.listen(Float64MultiArray, "depth/active_ratios")
+    diagnoses = graph.listen(DiagnosticArray, "/diagnostics")
+    assert graph.set(target_rate=0.01).successful
+    while not announced or len(announced[-1].data) < 2:  # it climbs while frames flow
+        graph.answer(depths)
+    assert graph.get("preset", "crop_ratios", "target_rate") == ["fast", [1.0], 0.01]
+
+    def told(key):
+        return {value.key: value.value for value in diagnoses[-1].status[0].values}[key]
+
+    graph.spin(lambda: len(told("crop ratios").split()) > 1)
+    assert "of 100000 ms a frame" in told("target rate")
+
+    assert graph.set(target_rate=1000).successful  # a frame in 1 ms
+    while len(announced[-1].data) > 1 or "cannot be kept" not in diagnoses[-1].status[0].message:
+        graph.answer(depths)
+    assert flat(graph.answer(depths)) == pytest.approx(2.0, abs=1e-3)
+
+    assert graph.set(crop_ratios="1 .8").successful  # the later wins
+    assert graph.get("target_rate", "crop_ratios") == [0.0, [1.0, 0.8]]
+    assert flat(graph.answer(depths)) == pytest.approx((2 + 2 / 0.8) / 2, abs=2e-3)
+    graph.unlisten(announced)
+    graph.unlisten(diagnoses)
 
 
 def test_outputs_range_scale_encoding_and_size(graph, depths):

@@ -210,12 +210,41 @@ def test_setting_one_by_one_what_was_dumped_gives_the_same():
         shared,
         change(shared, preset="paper"),
         change(shared, crop_ratios="1 .86 .6"),
+        change(target_rate=10),
+        change(change(crop_ratios=[1.0, 0.7], use_flips=True), target_rate=7.5),
     ):
         settings = NodeParameters(preset="paper", crop_ratios=PAPER_RATIOS, use_flips=True)
         for name in sorted(NodeParameters.model_fields):
             value = parameters.to_ros(getattr(dumped, name))
             settings = change(settings, **{name: value})
         assert settings == dumped
+
+
+@pytest.mark.parametrize("values", [{"preset": "fast"}, {"crop_ratios": "1 .8"}])
+def test_a_preset_or_ratios_take_the_choice_back_from_the_target_rate(values):
+    paced = change(target_rate=10)
+    assert (paced.target_rate, paced.preset, paced.crop_ratios) == (10.0, "fast", (1.0,))
+    assert change(paced, **values).target_rate == 0.0
+    assert change(paced, **values, target_rate=5).target_rate == 5.0  # both at once: for later
+    assert change(paced, None, **values).target_rate == 0.0
+    for other in ({"use_flips": True}, {"crops": "shared"}, {"max_depth": 5}, {"ridge": 1.0}):
+        assert change(paced, **other).target_rate == 10.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "text"),
+    [
+        (FAST, "preset fast: 1 crop a frame (ratios 1), hierarchical"),
+        (
+            change(crops="shared", crop_ratios="1 .6", use_flips=True, combination="mean"),
+            "7.56 crops a frame (ratios 1, 0.6 and flips, shared crops), mean",
+        ),
+        (change(target_rate=7.5), "what there is time for at 7.5 Hz"),
+        (change(target_rate=5, crops="shared"), "what there is time for at 5 Hz, shared crops"),
+    ],
+)
+def test_describing_in_the_log(settings, text):
+    assert parameters.describe(settings) == text
 
 
 def test_resolving_at_start():

@@ -1,0 +1,209 @@
+"""target_rate: as good a depth as there is time for, found out while frames flow."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from fourier_depth_ros.config import CombinationSettings, NodeParameters
+from fourier_depth_ros.core.estimator import DepthEstimator
+
+#: Frames after a step that tell nothing: graphs are captured, caches are filled.
+SETTLE = 2
+#: Frames whose median speaks for a rung.
+FRAMES = 5
+#: A step up is made if it is expected to take at most this share of the period ...
+HEADROOM = 0.85
+#: ... or, from the bottom, where nothing is known yet, if a frame takes at most this share: what
+#: more crops cost (on a GPU far less than their number says) only a trial tells. A trial, the first
+#: time on any rung, ends at its first late frame.
+DARE = 0.7
+#: Frames after which what a trial told is forgotten: its late frame may have had other reasons.
+FORGET = 3000
+
+
+class Pacer:
+    """Climbs and descends a ladder of growing costs, so that a frame takes at most ``period``.
+
+    It starts at the bottom and knows nothing of depth: the times of frames in, a rung out.
+
+    Args:
+        costs: of each rung, in any unit; growing.
+        period: what a frame may take [s].
+    """
+
+    def __init__(self, costs: Sequence[float], period: float) -> None:
+        self.period = period
+        self.rung = 0
+        #: What a frame takes on the present rung [s]; None while that is not known.
+        self.seconds: float | None = None
+        self._costs = costs
+        self._frames = 0
+        self._recent: deque[float] = deque(maxlen=FRAMES)
+        self._settling = SETTLE
+        #: What a frame took on the rung below before the step up, until the step is judged [s].
+        self._below: float | None = None
+        self._trial = False
+        #: Rung -> (how many times the rung below it takes, the frame at which that was seen).
+        self._growth: dict[int, tuple[float, int]] = {}
+
+    def frame(self, seconds: float) -> bool:
+        """A frame took so long; whether the next one is on another rung."""
+        self._frames += 1
+        if self._settling:
+            self._settling -= 1
+            return False
+        self._recent.append(seconds)
+        if len(self._recent) == FRAMES:
+            self.seconds = statistics.median(self._recent)
+        took = seconds if self._trial and seconds > self.period else self.seconds
+        if took is None:
+            return False
+        if self._below is not None:
+            self._growth[self.rung] = (took / self._below, self._frames)
+            self._below, self._trial = None, False
+        if took > self.period:
+            return self._step(self._rung_within(took))
+        if self._may_climb(took):
+            return self._step(self.rung + 1, below=took)
+        return False
+
+    def step_back(self) -> bool:
+        """A frame could not be computed on this rung; whether there is a lower one."""
+        self._growth[self.rung] = (math.inf, self._frames)
+        return self._step(max(self.rung - 1, 0))
+
+    def _step(self, rung: int, below: float | None = None) -> bool:
+        if rung == self.rung:
+            return False
+        self.rung, self._below = rung, below
+        self._trial = below is not None and self._known_growth(rung) is None
+        self._settling = SETTLE
+        self._recent.clear()
+        self.seconds = None
+        return True
+
+    def _may_climb(self, took: float) -> bool:
+        above = self.rung + 1
+        if above == len(self._costs):
+            return False
+        if self.rung == 0 and self._known_growth(above) is None and took <= DARE * self.period:
+            return True
+        return took * self._expected_growth(above) <= HEADROOM * self.period
+
+    def _rung_within(self, took: float) -> int:
+        """The highest rung below this one that is expected to take no longer than it should."""
+        for rung in range(self.rung, 0, -1):
+            took /= self._known_growth(rung) or self._costs[rung] / self._costs[rung - 1]
+            if took <= HEADROOM * self.period:
+                return rung - 1
+        return 0
+
+    def _expected_growth(self, above: int) -> float:
+        """As once seen; else each unit of cost takes what it took at the last step up."""
+        ahead = self._costs[above] / self._costs[self.rung]
+        if (known := self._known_growth(above)) is not None:
+            return known
+        if self.rung == 0 or (last := self._known_growth(self.rung)) is None:
+            return ahead
+        behind = self._costs[self.rung - 1] / self._costs[self.rung]
+        return 1 + (1 - 1 / last) * (ahead - 1) / (1 - behind)
+
+    def _known_growth(self, rung: int) -> float | None:
+        growth, seen = self._growth.get(rung, (None, 0))
+        return growth if self._frames - seen <= FORGET else None
+
+
+class PacedEstimator:
+    """An estimator and its combination: the parameters' own, or what target_rate has time for.
+
+    `apply` is called from the executor's thread, `frame` and `step_back` from the worker's, which
+    solves and warms up a step itself: frames wait for it, parameter calls that come just then, and
+    nothing else.
+    """
+
+    def __init__(self, estimator: DepthEstimator) -> None:
+        self.estimator = estimator
+        self._lock = threading.Lock()
+        self._led: _Led | None = None
+
+    def apply(self, settings: NodeParameters) -> None:
+        """Use these settings from the next frame on; a pace is kept where only its rate changes.
+
+        Raises:
+            ValueError, RuntimeError: see DepthEstimator.set_combination; nothing changes then.
+        """
+        wanted = settings.combination_settings
+        with self._lock:
+            if settings.target_rate == 0:
+                if wanted != self.estimator.combination:
+                    self.estimator.set_combination(wanted)
+                self._led = None
+                return
+            period = 1 / settings.target_rate
+            if self._led is not None and self._led.fits(wanted):
+                self._led.pacer.period = period
+                return
+            ladder = self.estimator.ladder(wanted)
+            self.estimator.set_combination(ladder[0])
+            self._led = _Led(ladder, Pacer([rung.cost for rung in ladder], period))
+
+    def frame(self, seconds: float) -> bool:
+        """A frame took so long; whether the next one has other ratios."""
+        return self._lead(lambda pacer: pacer.frame(seconds))
+
+    def step_back(self) -> bool:
+        """A frame could not be computed, as without memory; whether the next has fewer crops."""
+        return self._lead(Pacer.step_back)
+
+    def _lead(self, step: Callable[[Pacer], bool]) -> bool:
+        with self._lock:
+            if self._led is None or not step(self._led.pacer):
+                return False
+            self.estimator.set_combination(self._led.combination)
+            return True
+
+    @property
+    def pace(self) -> str:
+        """How target_rate is kept, for people; '' if it is off."""
+        led = self._led
+        if led is None:
+            return ""
+        took = "?" if led.pacer.seconds is None else f"{1e3 * led.pacer.seconds:.0f}"
+        return (
+            f"{led.combination.cost:g} of at most {led.ladder[-1].cost:g} crops, "
+            f"{took} of {1e3 * led.pacer.period:.0f} ms a frame"
+        )
+
+    @property
+    def trouble(self) -> str:
+        """Why target_rate cannot be kept; '' if it is, or is off."""
+        led = self._led
+        took = None if led is None or led.pacer.rung else led.pacer.seconds
+        if led is None or took is None or took <= led.pacer.period:
+            return ""
+        return (
+            f"target_rate: {1 / led.pacer.period:g} Hz cannot be kept, a frame of one crop takes "
+            f"{1e3 * took:.0f} ms here; lower it, or see backend and precision"
+        )
+
+
+@dataclass(frozen=True)
+class _Led:
+    """A ladder and who climbs it; swapped as a whole."""
+
+    ladder: list[CombinationSettings]
+    pacer: Pacer
+
+    @property
+    def combination(self) -> CombinationSettings:
+        return self.ladder[self.pacer.rung]
+
+    def fits(self, wanted: CombinationSettings) -> bool:
+        """Whether this is the ladder of these settings, whatever their own ratios."""
+        candidates = {"crop_ratios": wanted.crop_ratios, "use_flips": wanted.use_flips}
+        return self.combination.model_copy(update=candidates) == wanted

@@ -19,10 +19,12 @@ FRAMES = 5
 #: A step up is made if it is expected to take at most this share of the period ...
 HEADROOM = 0.85
 #: ... or, from the bottom, where nothing is known yet, if a frame takes at most this share: what
-#: more crops cost (on a GPU far less than their number says) only a trial tells. A trial, the first
-#: time on any rung, ends at its first late frame.
+#: more crops cost (on a GPU far less than their number says) only a trial tells. A trial is the
+#: first time on any rung.
 DARE = 0.7
-#: Frames after which what a trial told is forgotten: its late frame may have had other reasons.
+#: A trial ends at so many late frames; one alone may have had other reasons.
+LATE = 2
+#: Frames after which what a trial told is forgotten: the machine may have been busy just then.
 FORGET = 3000
 
 
@@ -60,7 +62,8 @@ class Pacer:
         self._recent.append(seconds)
         if len(self._recent) == FRAMES:
             self.seconds = statistics.median(self._recent)
-        took = seconds if self._trial and seconds > self.period else self.seconds
+        late = [each for each in self._recent if each > self.period]
+        took = min(late) if self._trial and len(late) == LATE else self.seconds
         if took is None:
             return False
         if self._below is not None:

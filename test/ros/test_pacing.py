@@ -5,7 +5,7 @@ from checkpoints import constant_checkpoint
 
 from fourier_depth_ros.config import NodeParameters
 from fourier_depth_ros.core.estimator import DepthEstimator
-from fourier_depth_ros.ros.pacing import FORGET, FRAMES, SETTLE, PacedEstimator, Pacer
+from fourier_depth_ros.ros.pacing import FORGET, FRAMES, LATE, SETTLE, PacedEstimator, Pacer
 
 COSTS = [1, 2, 5, 9, 10, 18]
 
@@ -39,16 +39,16 @@ def test_it_ends_on_the_dearest_rung_that_fits_and_no_frame_is_late_on_the_way(
     assert late == 0 or cost == 1
 
 
-def test_a_trial_ends_at_its_first_late_frame_and_is_not_repeated_before_it_is_forgotten():
+def test_a_trial_ends_at_its_second_late_frame_and_is_not_repeated_before_it_is_forgotten():
     """2 crops take 100 times one: nobody could know, and one takes half the period."""
 
     def machine(cost):
         return 0.05 if cost == 1 else 5.0
 
     pacer = Pacer(COSTS, 0.1)
-    assert drive(pacer, machine, FORGET) == SETTLE + 1
+    assert drive(pacer, machine, FORGET) == SETTLE + LATE
     assert pacer.rung == 0
-    assert drive(pacer, machine, FORGET) <= SETTLE + 1
+    assert drive(pacer, machine, FORGET) <= SETTLE + LATE
 
 
 def test_frames_just_after_a_step_tell_nothing():

@@ -1,14 +1,17 @@
-"""Networks made from smaller ones: stage 2 from stage 1, and a deeper trunk from a shallow one.
+"""Networks made from others: stage 2 from stage 1, a deeper trunk, a head for another loss.
 
-Both return a new network and leave the old one as it is.
+All return a new network and leave the old one as it is.
 """
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import torch
 from torch import Tensor, nn
 
-from fourier_depth_ros.config import NetworkConfig, TrunkName
+from fourier_depth_ros.config import DepthSpace, NetworkConfig, TrunkName
+from fourier_depth_ros.core.losses import balance
 from fourier_depth_ros.core.network import DepthEstimationNetwork
 
 _LAYERS = ("layer1", "layer2", "layer3", "layer4")
@@ -75,6 +78,29 @@ def grow(network: DepthEstimationNetwork, trunk: TrunkName) -> DepthEstimationNe
             if index not in places[name]:
                 _make_identity(block)
     return grown.train(network.training)
+
+
+def with_output_space(network: DepthEstimationNetwork, space: DepthSpace) -> DepthEstimationNetwork:
+    """A start for the other loss: a head that emitted u = g(d) emits about d, and vice versa.
+
+    g is no line, and the head can be scaled and shifted only: by the line of least squares through
+    g over 0.3 to 8 m. Training does the rest in its first steps.
+
+    Args:
+        network: its head emits what ``space`` says.
+        space: the one it comes from; the new head emits the other one's.
+    """
+    depth = torch.linspace(0.3, 8.0, 500, dtype=torch.float64)
+    before, after = balance(depth, space), depth
+    if space.output_space == "depth":
+        before, after = after, before
+    line = torch.stack([before, torch.ones_like(before)], dim=1)
+    scale, shift = torch.linalg.lstsq(line, after).solution.tolist()
+    other = deepcopy(network)
+    with torch.no_grad():
+        other.head.weight.mul_(scale)
+        other.head.bias.mul_(scale).add_(shift)
+    return other
 
 
 def _check_growth(network: DepthEstimationNetwork, grown: DepthEstimationNetwork) -> None:

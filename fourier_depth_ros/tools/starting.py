@@ -15,7 +15,7 @@ from torch import Tensor
 
 from fourier_depth_ros.config import DepthSpace, NetworkConfig
 from fourier_depth_ros.core.checkpoint import Checkpoint, load_checkpoint
-from fourier_depth_ros.core.growth import with_modified_blocks
+from fourier_depth_ros.core.growth import with_modified_blocks, with_output_space
 from fourier_depth_ros.core.network import DepthEstimationNetwork
 
 logger = logging.getLogger(__name__)
@@ -60,11 +60,11 @@ def _continue(
     path: Path, checkpoint: Checkpoint, config: NetworkConfig, space: DepthSpace
 ) -> DepthEstimationNetwork:
     """The checkpoint's network as this stage has it."""
-    found = checkpoint.config.network
-    if checkpoint.config.space != space:
+    found, answers = checkpoint.config.network, checkpoint.config.space
+    if answers.model_copy(update={"output_space": space.output_space}) != space:
         raise ValueError(
-            f"start: {path} answers in another space ({checkpoint.config.space}) than this run's "
-            f"({space}); give it the checkpoint's under `space`"
+            f"start: {path} answers in another space ({answers}) than this run's ({space}); give "
+            f"it the checkpoint's under `space` (output_space may differ)"
         )
     if found.trunk != config.trunk:
         raise ValueError(
@@ -72,6 +72,9 @@ def _continue(
             f"with 'fourier-depth grow {path} OUT --trunk {config.trunk}'"
         )
     network = checkpoint.network.requires_grad_(True)
+    if answers.output_space != space.output_space:
+        logger.warning("%s emits %s: its head is rescaled", path, answers.output_space)
+        network = with_output_space(network, answers)
     if config.modified and not found.modified:
         return with_modified_blocks(network, config.input_size)
     if found.modified and (not config.modified or found.input_size != config.input_size):

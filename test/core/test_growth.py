@@ -1,10 +1,11 @@
 """Networks made from smaller ones compute what the smaller ones did."""
 
+import numpy as np
 import pytest
 import torch
 
-from fourier_depth_ros.config import NetworkConfig
-from fourier_depth_ros.core.growth import grow, with_modified_blocks
+from fourier_depth_ros.config import DepthSpace, NetworkConfig
+from fourier_depth_ros.core.growth import grow, with_modified_blocks, with_output_space
 from fourier_depth_ros.core.network import DepthEstimationNetwork
 
 SIDE = 64
@@ -121,3 +122,15 @@ def test_impossible_growths_say_why(old, new, reason):
         network = DepthEstimationNetwork(NetworkConfig(trunk=old, input_size=SIDE))
     with pytest.raises(ValueError, match=reason):
         grow(network, new)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("emitted", ["balanced", "depth"])
+def test_a_head_for_the_other_loss_is_the_best_line_through_g(emitted):
+    network = random_network(trunk="resnet18")
+    other = with_output_space(network, DepthSpace(output_space=emitted))
+    depth = np.linspace(0.3, 8.0, 1000)
+    balanced = 1.5 * depth - 0.05 * depth**2
+    before, after = (balanced, depth) if emitted == "balanced" else (depth, balanced)
+    scale, shift = np.polyfit(before, after, 1)
+    torch.testing.assert_close(other(CROPS), scale * network(CROPS) + shift, rtol=1e-3, atol=1e-3)

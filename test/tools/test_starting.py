@@ -102,6 +102,20 @@ def test_a_checkpoint_of_another_space_trunk_or_size_is_refused(tmp_path, stage1
         start_network(str(tmp_path / "cut.safetensors"), STAGE2, SPACE)
 
 
+def test_a_checkpoint_of_the_other_loss_is_a_start_with_its_head_rescaled(tmp_path, caplog):
+    path = str(save_constant(tmp_path / "balanced.safetensors", depth=3.0))
+    same, _ = start_network(path, STAGE2, SPACE)
+    assert not caplog.text
+    euclidean = SPACE.model_copy(update={"output_space": "depth"})
+    network, new_head = start_network(path, STAGE2, euclidean)
+    assert "emits balanced: its head is rescaled" in caplog.text
+    assert not new_head
+    crop = torch.zeros(1, 3, 64, 64)
+    # g(3) = 4.05; the line of least squares through g over 0.3 to 8 m answers 3.18 m there
+    assert same(crop).mean().item() == pytest.approx(4.05, abs=1e-3)
+    assert network(crop).mean().item() == pytest.approx(0.91396 * 4.05 - 0.52566, abs=2e-3)
+
+
 def test_scratch_says_that_it_is_far_worse(caplog):
     network, new_head = start_network("scratch", STAGE1, SPACE)
     assert (network.config, new_head) == (STAGE1, True)

@@ -18,6 +18,7 @@ def test_there_are_the_files_that_the_documentation_names():
         "nyu_resnet152_stage1.yaml",
         "nyu_resnet152_stage2.yaml",
         "rooms_resnet18.yaml",
+        "rooms_resnet18_again.yaml",
     } <= set(FILES)
 
 

@@ -175,12 +175,13 @@ def test_a_target_rate_takes_the_ratios_that_there_is_time_for(graph, depths):
     def told(key):
         return {value.key: value.value for value in diagnoses[-1].status[0].values}[key]
 
-    graph.spin(lambda: len(told("crop ratios").split()) > 1)
+    graph.spin(lambda: diagnoses and len(told("crop ratios").split()) > 1)
     assert "of 100000 ms a frame" in told("target rate")
 
     assert graph.set(target_rate=1000).successful  # a frame in 1 ms
     while len(announced[-1].data) > 1 or "cannot be kept" not in diagnoses[-1].status[0].message:
         graph.answer(depths)
+    assert "1 of at most" in told("target rate")
     assert flat(graph.answer(depths)) == pytest.approx(2.0, abs=1e-3)
 
     assert graph.set(crop_ratios="1 .8").successful  # the later wins

@@ -150,12 +150,13 @@ def ladder(fit: Fit, settings: CombinationSettings) -> list[CombinationSettings]
     out) to the other. Without a fit: ever more ratios, the largest first.
     ``settings``: the combination and its ridge, for all of them.
     """
+
+    def rung(ratios: tuple[float, ...], flips: bool) -> CombinationSettings:
+        return settings.model_copy(update={"crop_ratios": ratios, "use_flips": flips})
+
     if fit.statistics is None:
-        subsets = [
-            settings.model_copy(update={"crop_ratios": fit.ratios[:n], "use_flips": False})
-            for n in range(1, len(fit.ratios) + 1)
-        ]
-        return [*subsets, subsets[-1].model_copy(update={"use_flips": True})]
+        plain = [rung(fit.ratios[:n], False) for n in range(1, len(fit.ratios) + 1)]
+        return [*plain, rung(fit.ratios, True)]
     folds = Folds.of([fit.statistics, fit.held_out or fit.statistics])
     ranked = forward_selection(folds, fit.ratios, fit.hierarchy, fit.crops)
     rungs: list[CombinationSettings] = []
@@ -163,10 +164,5 @@ def ladder(fit: Fit, settings: CombinationSettings) -> list[CombinationSettings]
     for subset in sorted(ranked, key=lambda subset: (subset.settings.cost, subset.rmse)):
         if subset.rmse < lowest:
             lowest = subset.rmse
-            chosen = subset.settings
-            rungs.append(
-                settings.model_copy(
-                    update={"crop_ratios": chosen.crop_ratios, "use_flips": chosen.use_flips}
-                )
-            )
+            rungs.append(rung(subset.settings.crop_ratios, subset.settings.use_flips))
     return rungs

@@ -25,8 +25,8 @@ class NodeState:
 
     not_ready: why there is no network running ('' if it does). camera: why there are no intrinsics.
     std: why there is no standard deviation though somebody listens. pace: why target_rate is not
-    kept. unheard: the topic and policy
-    of a publisher whose messages cannot arrive. facts: name -> text, shown as they are.
+    kept. unheard: the topic and policy of a publisher whose messages cannot arrive.
+    facts: name -> text, shown as they are.
     """
 
     image_topic: str

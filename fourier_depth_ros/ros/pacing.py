@@ -49,7 +49,6 @@ class Pacer:
         self._settling = SETTLE
         #: What a frame took on the rung below before the step up, until the step is judged [s].
         self._below: float | None = None
-        self._trial = False
         #: Rung -> (how many times the rung below it takes, the frame at which that was seen).
         self._growth: dict[int, tuple[float, int]] = {}
 
@@ -63,12 +62,12 @@ class Pacer:
         if len(self._recent) == FRAMES:
             self.seconds = statistics.median(self._recent)
         late = [each for each in self._recent if each > self.period]
-        took = min(late) if self._trial and len(late) == LATE else self.seconds
+        took = min(late) if self._on_trial and len(late) == LATE else self.seconds
         if took is None:
             return False
         if self._below is not None:
             self._growth[self.rung] = (took / self._below, self._frames)
-            self._below, self._trial = None, False
+            self._below = None
         if took > self.period:
             return self._step(self._rung_within(took))
         if self._may_climb(took):
@@ -84,11 +83,14 @@ class Pacer:
         if rung == self.rung:
             return False
         self.rung, self._below = rung, below
-        self._trial = below is not None and self._known_growth(rung) is None
         self._settling = SETTLE
         self._recent.clear()
         self.seconds = None
         return True
+
+    @property
+    def _on_trial(self) -> bool:
+        return self._below is not None and self._known_growth(self.rung) is None
 
     def _may_climb(self, took: float) -> bool:
         above = self.rung + 1

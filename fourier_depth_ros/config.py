@@ -1,14 +1,14 @@
-"""Every setting once: its type, default, unit, bounds, and whether the running node may change it.
+"""Every setting of the method once: its type, default, unit and bounds.
 
-The command line, the YAML files, the ROS parameters and the README's table all come from these
-frozen pydantic models. This module imports neither torch nor rclpy, so that ``--help`` is fast.
+The command line, the YAML files and the checkpoints all take theirs from these frozen pydantic
+models; the node's parameters, in node_parameters.py, are built of them. Neither module imports
+torch or rclpy, so that ``--help`` is fast.
 """
 
 from __future__ import annotations
 
 import math
-import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -238,166 +238,3 @@ class CheckpointConfig(FitConfig):
         """The ratios that were fitted, or before a fit all that there are to fit."""
         whole = PAPER_RATIOS if crops == "corners" else shared_ratios(self.network.input_size)
         return self.fit_config(crops).fitted_ratios or whole
-
-
-def _live(default: Any, unit: str, description: str, **bounds: Any) -> Any:
-    return Field(
-        default, description=description, json_schema_extra={"live": True, "unit": unit}, **bounds
-    )
-
-
-def _startup(default: Any, unit: str, description: str, **bounds: Any) -> Any:
-    return Field(
-        default, description=description, json_schema_extra={"live": False, "unit": unit}, **bounds
-    )
-
-
-class NodeParameters(Settings):
-    """The node's parameters: the one table behind ROS, config/depth.yaml and the README."""
-
-    checkpoint: str = _startup(
-        "auto",
-        "",
-        "path or name of a checkpoint; 'auto': resnet152 on CUDA if installed, else resnet18",
-    )
-    device: DeviceName = _startup("auto", "", "auto, cpu, cuda or cuda:N")
-    precision: PrecisionName = _startup(
-        "auto",
-        "",
-        "auto (float16 on CUDA, bfloat16 on a CPU with AMX or AVX512-BF16, else float32), one of "
-        "these, or int8, which takes the model that 'fourier-depth export' calibrates",
-    )
-    backend: BackendName = _startup(
-        "auto",
-        "",
-        "what runs the network: auto (a CUDA graph; openvino on a CPU if installed, else eager), "
-        "eager, graph, compiled, openvino or onnxruntime",
-    )
-    max_batch: int = _startup(
-        66, "crops", "crops in one network pass; lower it to save memory", ge=1, le=4096
-    )
-    image_transport: Literal["raw", "compressed"] = _startup(
-        "raw", "", "subscribe to image, or to image/compressed"
-    )
-    autostart: bool = _startup(
-        True, "", "configure and activate at start; false: wait for lifecycle calls"
-    )
-
-    preset: str = _live(
-        "auto",
-        "",
-        "fast, balanced, accurate or paper; '' once ratios are set by hand; 'auto': fast on CPU, "
-        "accurate on CUDA",
-    )
-    crops: CropsName = _live(
-        "corners",
-        "",
-        "corners: every crop passes the network by itself; shared: one pass of a zoomed picture a "
-        "ratio, faster, with ratios and presets of its own",
-    )
-    crop_ratios: tuple[float, ...] = _live(
-        (), "of H and W", "crop ratios, a subset of the fitted ones; empty at start: the preset's"
-    )
-    use_flips: bool = _live(
-        False, "", "also run each crop mirrored; follows the preset until set by hand"
-    )
-    target_rate: float = _live(
-        0.0,
-        "Hz",
-        "choose those ratios and flips, among the fitted ones, that compute a frame within "
-        "1/target_rate; 0: the preset's or those set by hand",
-        ge=0,
-        le=1000,
-    )
-    combination: CombinationName = _live(
-        "hierarchical", "", "hierarchical, paper (plain least squares) or mean"
-    )
-    ridge: float = _live(
-        -1.0,
-        "relative",
-        "shrinkage of the combination weights; -1: as chosen by the fit",
-        ge=-1,
-        le=1e6,
-    )
-
-    min_depth: float = _live(0.1, "m", "nearer is NaN", ge=0, le=1e4)
-    max_depth: float = _live(10.0, "m", "farther is NaN, or inf by far_policy", gt=0, le=1e4)
-    far_policy: Literal["nan", "inf"] = _live(
-        "nan", "", "what stands for depth beyond max_depth (REP 117)"
-    )
-    max_relative_std: float = _live(
-        0.0, "", "depth is NaN where depth/std over depth is larger; 0: never", ge=0, le=10
-    )
-    depth_scale: float = _live(1.0, "", "metric depth is multiplied by this", gt=0, le=1e3)
-    focal_correction: bool = _live(
-        True, "", "scale depth by the camera's fx / width over the training camera's"
-    )
-    output_size: str = _live(
-        "",
-        "px",
-        "WIDTHxHEIGHT of the outputs, such as 320x240; '': the image's",
-    )
-    depth_encoding: Literal["32FC1", "16UC1"] = _live(
-        "32FC1", "", "32FC1: metres, NaN invalid; 16UC1: millimetres, 0 invalid (REP 118)"
-    )
-    publish_points: bool = _live(False, "", "publish depth/points even while nobody subscribes")
-    points_stride: int = _live(2, "px", "every N-th row and column becomes a point", ge=1, le=64)
-    diagnostics_period: float = _live(
-        1.0, "s", "time between two messages on /diagnostics; 0: none", ge=0, le=3600
-    )
-
-    @field_validator("preset")
-    @classmethod
-    def _known_preset(cls, name: str) -> str:
-        if name not in ("", "auto", *PRESETS):
-            raise ValueError(f"{name!r} is none of {', '.join(PRESETS)}, 'auto' or ''")
-        return name
-
-    @field_validator("output_size")
-    @classmethod
-    def _size(cls, size: str) -> str:
-        if not re.fullmatch(r"([1-9]\d{0,3}x[1-9]\d{0,3})?", size):
-            raise ValueError(f"{size!r} is not WIDTHxHEIGHT; give a size such as 320x240, or ''")
-        width, _, height = size.partition("x")
-        if size and int(width) * int(height) > 7680 * 4320:
-            raise ValueError(f"{size} is more than 8K; give at most 7680x4320")
-        return size
-
-    @field_validator("crop_ratios")
-    @classmethod
-    def _ratios(cls, ratios: tuple[float, ...]) -> tuple[float, ...]:
-        return CombinationSettings(crop_ratios=ratios).crop_ratios if ratios else ()
-
-    @field_validator("ridge")
-    @classmethod
-    def _ridge(cls, ridge: float) -> float:
-        if ridge < 0 and ridge != -1:
-            raise ValueError(f"{ridge:g} is negative; give 0 or more, or -1 for the fit's own")
-        return ridge
-
-    @model_validator(mode="after")
-    def _range(self) -> NodeParameters:
-        if self.min_depth >= self.max_depth:
-            raise ValueError(
-                f"min_depth {self.min_depth:g} m is not below max_depth {self.max_depth:g} m"
-            )
-        return self
-
-    @property
-    def output_shape(self) -> tuple[int, int] | None:
-        """(height, width) of the outputs [px]; None: the image's."""
-        if not self.output_size:
-            return None
-        width, height = map(int, self.output_size.split("x"))
-        return height, width
-
-    @property
-    def combination_settings(self) -> CombinationSettings:
-        """The part of the parameters that the estimator solves for."""
-        return CombinationSettings(
-            crops=self.crops,
-            crop_ratios=self.crop_ratios,
-            use_flips=self.use_flips,
-            combination=self.combination,
-            ridge=None if self.ridge < 0 else self.ridge,
-        )

@@ -8,10 +8,10 @@ from rclpy.clock import Clock
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from sensor_msgs.msg import CompressedImage, Image
 
-from fourier_depth_ros.config import NodeParameters
 from fourier_depth_ros.core.estimator import DepthEstimator, DepthPrediction, limit_depth
 from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.core.imaging import ImageError
+from fourier_depth_ros.node_parameters import NodeParameters
 from fourier_depth_ros.ros.camera import Camera
 from fourier_depth_ros.ros.conversions import image_from_msg
 from fourier_depth_ros.ros.monitor import Monitor, StageClock

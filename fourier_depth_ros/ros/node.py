@@ -27,8 +27,8 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
 
-from fourier_depth_ros.config import NodeParameters
 from fourier_depth_ros.core.checkpoint import file_digest
+from fourier_depth_ros.node_parameters import NodeParameters
 from fourier_depth_ros.resources import find_checkpoint
 from fourier_depth_ros.ros import parameters
 from fourier_depth_ros.ros.camera import Camera

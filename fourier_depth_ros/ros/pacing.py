@@ -9,8 +9,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from fourier_depth_ros.config import CombinationSettings, NodeParameters
+from fourier_depth_ros.config import CombinationSettings
 from fourier_depth_ros.core.estimator import DepthEstimator
+from fourier_depth_ros.node_parameters import NodeParameters
 
 #: Frames after a step that tell nothing: graphs are captured, caches are filled.
 SETTLE = 2

@@ -5,7 +5,7 @@ python -m fourier_depth_ros.tools.parameter_table
 
 from __future__ import annotations
 
-from fourier_depth_ros.config import NodeParameters
+from fourier_depth_ros.node_parameters import NodeParameters
 
 
 def parameter_table() -> str:

@@ -13,7 +13,7 @@ from harness import Graph
 from rcl_interfaces.srv import SetParametersAtomically
 from rclpy.parameter import Parameter
 
-from fourier_depth_ros.config import NodeParameters
+from fourier_depth_ros.node_parameters import NodeParameters
 from fourier_depth_ros.ros.parameters import is_live
 
 SERVICE = "depth/set_parameters_atomically"

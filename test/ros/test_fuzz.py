@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from fourier_depth_ros.config import NodeParameters
 from fourier_depth_ros.core.imaging import ImageError
+from fourier_depth_ros.node_parameters import NodeParameters
 from fourier_depth_ros.ros.camera import Camera
 from fourier_depth_ros.ros.conversions import depth_from_msg, image_from_msg
 from fourier_depth_ros.ros.parameters import is_live

@@ -3,8 +3,8 @@
 import pytest
 from checkpoints import constant_checkpoint
 
-from fourier_depth_ros.config import NodeParameters
 from fourier_depth_ros.core.estimator import DepthEstimator
+from fourier_depth_ros.node_parameters import NodeParameters
 from fourier_depth_ros.ros.pacing import FORGET, FRAMES, LATE, SETTLE, PacedEstimator, Pacer
 
 COSTS = [1, 2, 5, 9, 10, 18]

@@ -12,11 +12,11 @@ from fourier_depth_ros.config import (
     CheckpointConfig,
     DepthSpace,
     NetworkConfig,
-    NodeParameters,
     Preset,
     Uncertainty,
     shared_ratios,
 )
+from fourier_depth_ros.node_parameters import NodeParameters
 from fourier_depth_ros.ros import parameters
 from fourier_depth_ros.ros.parameters import ParameterError
 

@@ -15,8 +15,9 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from harness import set_parameters
 from sensor_msgs.msg import Image
 
-from fourier_depth_ros.config import NodeParameters, Uncertainty
+from fourier_depth_ros.config import Uncertainty
 from fourier_depth_ros.core.estimator import DepthPrediction
+from fourier_depth_ros.node_parameters import NodeParameters
 from fourier_depth_ros.ros.conversions import depth_from_msg
 from fourier_depth_ros.ros.frames import finish
 

@@ -14,6 +14,9 @@ from fourier_depth_ros.config import DepthSpace
 #: Keeps u below g(max_depth) in float32, so that the root below never sees a negative number.
 _EPSILON = 1e-4
 
+#: The smallest depth [canonical m] with a logarithm of its own.
+_NEAREST = 0.05
+
 
 def balance(depth: Float[Tensor, "*shape"], space: DepthSpace) -> Float[Tensor, "*shape"]:
     """u = g(d) = a1 d + (a2 / 2) d^2, of depth d [canonical m] (sec. 3.2)."""
@@ -63,3 +66,20 @@ def depth_balanced_euclidean_loss(
     Its gradient with respect to d^ is (1/N) (g(d^) - g(d)) (a1 + a2 d^).
     """
     return euclidean_loss(output, balance(depth, space), valid)
+
+
+def log_depth_loss(
+    output: Float[Tensor, "*shape"],
+    depth: Float[Tensor, "*shape"],
+    valid: Bool[Tensor, "*shape"],
+    space: DepthSpace,
+) -> Float[Tensor, ""]:
+    """1 / N sum |log d^ - log d|, of the d^ behind the head's ``output``; ours, not the paper's.
+
+    It weighs relative errors alike, and unlike a squared loss it lets a cell that may be near or
+    far answer one of the two. Below 0.05 m d^ counts as 0.05 m and has no gradient: the loss that
+    this one is added to has one there.
+    """
+    predicted = to_depth(output, space).clamp(min=_NEAREST)
+    error = predicted.log() - depth.where(valid, 1.0).log()
+    return error.where(valid, 0.0).abs().sum() / valid.sum().clamp(min=1)

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from fourier_depth_ros.config import CheckpointConfig
 from fourier_depth_ros.core.checkpoint import Checkpoint, save_checkpoint
+from fourier_depth_ros.core.losses import log_depth_loss
 from fourier_depth_ros.tools.batches import Batch
 from fourier_depth_ros.tools.distillation import feature_loss
 from fourier_depth_ros.tools.schedule import Schedule, rate_factor
@@ -146,7 +147,8 @@ def compute_gradients(run: StageRun, passes: list[Batch]) -> dict[str, Tensor]:
     The sum in L = 1/(2N) sum (...)^2 (sec. 3.2) is over the whole batch, however it is divided into
     passes and processes: N is counted first. The mean over processes of what this returns is L.
     """
-    fabric, teacher, space = run.fabric, run.stage.teacher, run.config.space
+    fabric, stage, space = run.fabric, run.stage, run.config.space
+    teacher = stage.teacher
     counts = torch.stack([batch.known for batch in passes])
     totals = fabric.all_reduce(counts.sum(dim=0), reduce_op="sum").clamp(min=1)
     # DDP takes the mean of the processes' gradients, hence the world size
@@ -156,6 +158,10 @@ def compute_gradients(run: StageRun, passes: list[Batch]) -> dict[str, Tensor]:
         with fabric.no_backward_sync(run.model, enabled=i < len(passes) - 1):
             output, maps = run.model(batch.crops)
             losses = {"truth": shares[i, 0] * depth_loss(output, batch.truth, space)}
+            if stage.log_weight:
+                known = batch.truth.isfinite()
+                relative = shares[i, 0] * log_depth_loss(output, batch.truth, known, space)
+                losses["log"] = stage.log_weight * relative
             if teacher is not None and batch.features is not None:
                 features = feature_loss(maps, batch.features) / len(passes)
                 losses["features"] = teacher.weight * features

@@ -68,6 +68,9 @@ class StageConfig(Settings):
     learning_rate: float = Field(gt=0, description="of the new layers, at its peak")
     trunk_rate: float = Field(0.1, ge=0, le=1, description="the trunk's rate over the new layers'")
     warmup_steps: int = Field(100, ge=0, description="steps of linear warm-up")
+    log_weight: float = Field(
+        0.0, ge=0, description="of |log d^ - log d|, beside the depth's loss; 0: the paper's alone"
+    )
     batch_norm: Literal["train", "frozen"] = Field(
         "train", description="frozen: keep the start's statistics, for very small batches"
     )

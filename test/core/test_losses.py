@@ -10,6 +10,7 @@ from fourier_depth_ros.core.losses import (
     balance,
     depth_balanced_euclidean_loss,
     euclidean_loss,
+    log_depth_loss,
     to_depth,
     unbalance,
 )
@@ -70,3 +71,26 @@ def test_euclidean_loss_by_hand_and_with_nothing_valid():
     valid = torch.tensor([True, True, False])
     assert euclidean_loss(predicted, truth, valid).item() == pytest.approx(5 / 4)
     assert euclidean_loss(predicted, truth, torch.zeros(3, dtype=torch.bool)).item() == 0.0
+
+
+def test_log_depth_loss_and_gradient_by_hand():
+    # d = 2, d^ = 3: log 1.5, and dL/du = 1 / (d^ (a1 + a2 d^)) = 1 / (3 * 1.2), over N = 2;
+    # d = 4, d^ = 1: log 4; the third is invalid
+    output = balance(torch.tensor([3.0, 1.0, 7.0]), SPACE).requires_grad_()
+    truth = torch.tensor([2.0, 4.0, math.nan])
+    loss = log_depth_loss(output, truth, truth.isfinite(), SPACE)
+    loss.backward()
+    assert loss.item() == pytest.approx((math.log(1.5) + math.log(4.0)) / 2)
+    torch.testing.assert_close(output.grad, torch.tensor([1 / 3.6 / 2, -1 / 1.4 / 2, 0.0]))
+
+
+def test_log_depth_loss_stays_finite_whatever_the_network_answers():
+    output = torch.tensor([-1e9, 0.0, 1e9], requires_grad=True)
+    truth = torch.ones(3)
+    for space in (SPACE, DepthSpace(output_space="depth")):
+        loss = log_depth_loss(output, truth, truth.isfinite(), space)
+        (gradient,) = torch.autograd.grad(loss, output)
+        # |log 0.05| twice, and log of the largest depth, 12 m
+        assert loss.item() == pytest.approx((2 * math.log(20.0) + math.log(12.0)) / 3, rel=1e-3)
+        assert torch.equal(gradient, torch.zeros(3))
+    assert log_depth_loss(output, truth, truth.isnan(), SPACE).item() == 0.0

@@ -164,7 +164,7 @@ def gradients(run, passes):
 
 def test_passes_make_the_gradient_of_the_whole_batch(data, tmp_path):
     """Also where they hold unlike numbers of valid cells: N is the whole batch's."""
-    stages = [stage(teacher=teacher(data), batch_norm="frozen")]
+    stages = [stage(teacher=teacher(data), log_weight=0.7, batch_norm="frozen")]
     run = set_up_run(run_config(data, tmp_path, stages=stages))
     batch = random_batch(4, holes=[(0, 3), (1, 20), (3, 0)])
     whole, expected = gradients(run, [batch])
@@ -182,6 +182,10 @@ def test_passes_make_the_gradient_of_the_whole_batch(data, tmp_path):
         errors = u[known] - balanced(depth[known].double())
         by_hand = weight * errors.square().mean().item() / 2
         assert whole[name].item() == pytest.approx(by_hand, rel=1e-4)
+    known = batch.truth.isfinite()
+    depth = (15 - (225 - 20 * u[known]).sqrt()).clamp(min=0.05)
+    by_hand = 0.7 * (depth.log() - batch.truth[known].double().log()).abs().mean().item()
+    assert whole["log"].item() == pytest.approx(by_hand, rel=1e-4)
 
 
 def test_masked_cells_have_no_gradient(data, tmp_path):

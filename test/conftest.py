@@ -10,11 +10,11 @@ import pytest
 from hypothesis import settings
 
 PROFILES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+SHARED_MEMORY = Path(__file__).parents[1] / "config" / "fastdds_shm.xml"
+
 # how long a first call takes is the machine's business, and no test of the code
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
-
-SHARED_MEMORY = Path(__file__).parents[1] / "config" / "fastdds_shm.xml"
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -81,5 +81,5 @@ def log_depth_loss(
     this one is added to has one there.
     """
     predicted = to_depth(output, space).clamp(min=_NEAREST)
-    error = predicted.log() - depth.where(valid, 1.0).log()
-    return error.where(valid, 0.0).abs().sum() / valid.sum().clamp(min=1)
+    error = (predicted.log() - depth.log()).where(valid, 0.0)
+    return error.abs().sum() / valid.sum().clamp(min=1)

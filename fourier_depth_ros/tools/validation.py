@@ -23,7 +23,7 @@ class ValidationReport:
     """Means over pictures, on the network's own map: a guide for training, not an evaluation.
 
     ``abs_rel`` does not depend on the camera; ``rmse`` is in canonical metres; ``delta1`` is the
-    share of cells within a factor of 1.25; ``loss`` is the training's.
+    share of cells within a factor of 1.25; ``loss`` is depth_loss, without the auxiliary ones.
     """
 
     loss: float

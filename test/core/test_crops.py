@@ -80,7 +80,7 @@ def test_corner_boxes_by_hand():
     ]
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     height=st.integers(32, 300),
     width=st.integers(32, 300),

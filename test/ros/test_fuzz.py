@@ -69,7 +69,7 @@ def is_whole(msg):
     )
 
 
-@settings(max_examples=1000, deadline=None)
+@settings(max_examples=1000)
 @given(images())
 def test_an_image_is_read_if_and_only_if_it_is_whole(msg):
     if is_whole(msg):
@@ -84,7 +84,7 @@ PICTURE = np.random.default_rng(1).integers(0, 256, (40, 48, 3), np.uint8)
 FILES = [cv2.imencode(kind, PICTURE)[1].tobytes() for kind in (".jpg", ".png")]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.sampled_from(FILES),
     st.lists(st.tuples(st.integers(0, 2000), st.binary(min_size=1, max_size=4)), max_size=4),
@@ -108,7 +108,7 @@ NUMBER = st.sampled_from([0.0, 1.0, 128.0, -1.0]) | st.floats()
 PIXELS = st.integers(0, 200) | st.integers(0, 2**32 - 1)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=500)
 @given(
     st.lists(NUMBER, min_size=9, max_size=9),
     st.lists(NUMBER, min_size=12, max_size=12),
@@ -143,9 +143,7 @@ def test_a_live_node_survives_random_images(graph, depths):
     graph.send_info()
     graph.answer(depths)
 
-    @settings(
-        max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), database=None
-    )
+    @settings(max_examples=200, suppress_health_check=list(HealthCheck), database=None)
     @given(images())
     def fuzz(msg):
         msg.header = graph.header()

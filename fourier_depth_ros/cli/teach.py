@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 
-def teach(*, data: list[Path], model: Path, out: Path, depth: bool = False) -> None:
+def teach(
+    *, data: list[Path], model: Path, out: Path, depth: bool = False, device: str = "auto"
+) -> None:
     """Write DINOv2's features of every picture, and depth by a head trained on them.
 
     OUT/features and OUT/depth then go into a training's YAML file, under `teacher`. The same
-    command goes on where it was cut off. Takes 'pip install openvino'.
+    command goes on where it was cut off. Takes 'pip install onnx'. A training on a GPU can do
+    without: `teacher: {encoder: MODEL}` runs the encoder on the way.
 
     Args:
         data: RGB-D folders, bags or NYUv2; pictures without depth only get the teacher's.
@@ -17,6 +20,7 @@ def teach(*, data: list[Path], model: Path, out: Path, depth: bool = False) -> N
             it is DINOv2 ViT-S/14, Apache-2.0).
         out: folder for features/NAME.npy and depth/NAME.npy.
         depth: also train the head on the pictures with depth, and write its depth of all.
+        device: that the encoder runs on: auto, cpu, cuda or cuda:N.
     """
     from itertools import chain
 
@@ -29,7 +33,7 @@ def teach(*, data: list[Path], model: Path, out: Path, depth: bool = False) -> N
     options = [RgbdOptions(truth=truth) for truth in with_depth]
     sets = [open_rgbd(path, one) for path, one in zip(data, options, strict=True)]
     features = out / "features"
-    written = sum(write_features(one, model, features) for one in sets)
+    written = sum(write_features(one, model, features, device) for one in sets)
     print(f"{features}: {written} new of {sum(map(len, sets))} pictures")
     if depth:
         space = DepthSpace()

@@ -8,16 +8,15 @@ seen, and so do several processes that share a batch.
 from __future__ import annotations
 
 import zlib
-from collections import deque
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 from fourier_depth_ros.config import DepthSpace, NetworkConfig
 from fourier_depth_ros.tools.augment import (
@@ -149,29 +148,37 @@ def _stack(parts: Sequence[Tensor | None]) -> Tensor | None:
 
 
 def prefetch(make: Callable[[int], T], numbers: Sequence[int], workers: int) -> Generator[T]:
-    """make(number) for each number, in order, prepared ahead by threads.
+    """make(number) for each number, in order, prepared ahead by processes forked from this one.
 
-    NumPy, OpenCV and torch let go of the interpreter while they work. Closing the iterator ends the
-    threads. Raises: whatever ``make`` raises, when its turn comes.
+    Closing the iterator ends them, as the end of this process does. What they make travels through
+    shared memory. Raises: whatever ``make`` raises, when its turn comes.
     """
-    waiting: deque[Future[T]] = deque()
-    upcoming = iter(numbers)
-    # One thread of torch in each: teams for operations this small cost six times as much, in
-    # waiting for each other. The number is a thread's own once it has been asked for.
-    torch.get_num_threads()
-    with ThreadPoolExecutor(
-        workers, thread_name_prefix="samples", initializer=torch.set_num_threads, initargs=(1,)
-    ) as pool:
+    loader = DataLoader(
+        _Calls(make, numbers), batch_size=None, num_workers=workers, multiprocessing_context="fork"
+    )
+    made = iter(loader)
+    try:
+        for value in made:
+            if isinstance(value, Exception):
+                raise value
+            yield value
+    finally:
+        del made  # ends the processes
+
+
+@dataclass(frozen=True, eq=False)
+class _Calls(Dataset[Any]):
+    make: Callable[[int], Any]
+    numbers: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> Any:
         try:
-            for number in upcoming:
-                waiting.append(pool.submit(make, number))
-                if len(waiting) > workers:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
+            return self.make(self.numbers[index])
+        except Exception as error:  # raised here, DataLoader would put a traceback into its message
+            return error
 
 
 def split_groups(pairs: Sequence[Pair], share: float) -> tuple[list[int], list[int]]:

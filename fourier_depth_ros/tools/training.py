@@ -162,8 +162,8 @@ def compute_gradients(run: StageRun, passes: list[Batch]) -> dict[str, Tensor]:
                 known = batch.truth.isfinite()
                 relative = shares[i, 0] * log_depth_loss(output, batch.truth, known, space)
                 losses["log"] = stage.log_weight * relative
-            if teacher is not None and batch.features is not None:
-                features = feature_loss(maps, batch.features) / len(passes)
+            if teacher is not None and (seen := run.seen(batch)) is not None:
+                features = feature_loss(maps, seen) / len(passes)
                 losses["features"] = teacher.weight * features
             if teacher is not None and batch.taught is not None:
                 taught = shares[i, 1] * depth_loss(output, batch.taught, space)

@@ -36,9 +36,13 @@ class AugmentConfig(Settings):
 
 
 class TeacherConfig(Settings):
-    """What to imitate beside the true depth: folders with a file of each whole picture."""
+    """What to imitate beside the true depth: folders with a file of each whole picture.
+
+    Instead of the features' folder an encoder, which sees what the network sees, colours astray.
+    """
 
     features: Path | None = Field(None, description="folder of NAME.npy (channels, h, w)")
+    encoder: Path | None = Field(None, description="vit_s_focus.onnx, run as the training goes")
     depth: Path | None = Field(
         None,
         description="folder of NAME.npy (h, w) [canonical m, of the run's space], NaN unknown",
@@ -48,8 +52,10 @@ class TeacherConfig(Settings):
 
     @model_validator(mode="after")
     def _something(self) -> TeacherConfig:
-        if self.features is None and self.depth is None:
-            raise ValueError("give a folder of features, of depth, or of both")
+        if not (self.features or self.encoder or self.depth):
+            raise ValueError("give a folder of features or an encoder, a folder of depth, or both")
+        if self.features and self.encoder:
+            raise ValueError("give a folder of features or an encoder, not both")
         return self
 
 
@@ -109,7 +115,9 @@ class TrainConfig(Settings):
     device: DeviceName = "auto"
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
     threads: int | None = Field(None, ge=1, description="of torch on the CPU; None: as it chooses")
-    workers: int = Field(2, ge=1, description="threads that prepare samples, in each process")
+    workers: int = Field(
+        2, ge=1, description="processes that prepare samples, for each one that trains"
+    )
 
     save_minutes: float = Field(10.0, gt=0, description="time between two saved states")
     save_steps: int | None = Field(None, ge=1, description="steps between two; None: by time alone")

@@ -5,17 +5,19 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from fourier_depth_ros.core.estimator import resolve_device
 from fourier_depth_ros.core.losses import balance
 from fourier_depth_ros.core.network import DepthEstimationNetwork
 from fourier_depth_ros.tools.batches import Batch, SampleMaker, prefetch
+from fourier_depth_ros.tools.dinov2 import Dinov2, load_dinov2
 from fourier_depth_ros.tools.distillation import Student, TeacherMaps
 from fourier_depth_ros.tools.starting import start_network
 from fourier_depth_ros.tools.training_config import StageConfig, TrainConfig
@@ -86,6 +88,14 @@ class StageRun:
     progress: Progress
     train: SampleMaker
     held_out: SampleMaker
+    encoder: Dinov2 | None
+
+    def seen(self, batch: Batch) -> Tensor | None:
+        """The teacher's features of a batch, (n, channels, h, w), out of a folder or made now."""
+        if self.encoder is None:
+            return batch.features
+        with self.fabric.autocast():
+            return self.encoder(batch.crops).float()
 
     def batches(self) -> Generator[list[Batch]]:
         """For each step to go, this process's passes."""
@@ -94,19 +104,20 @@ class StageRun:
 
         def passes(step: int) -> list[Batch]:
             first = step * self.config.batch + self.fabric.global_rank * share
-            return [
-                self.train.training_batch(first + i, size).to(self.fabric.device)
-                for i in range(0, share, size)
-            ]
+            return [self.train.training_batch(first + i, size) for i in range(0, share, size)]
 
-        return prefetch(passes, range(self.progress.step, self.stage.steps), self.config.workers)
+        steps = range(self.progress.step, self.stage.steps)
+        with closing(prefetch(passes, steps, self.config.workers)) as made:
+            for batches in made:
+                yield [batch.to(self.fabric.device) for batch in batches]
 
 
 def set_up(fabric: Fabric, config: TrainConfig, number: int, data: TrainingData) -> StageRun:
     """Stage ``number`` of a run, from its start or from the state in its folder.
 
     Raises:
-        ValueError, OSError: as start_network, TeacherMaps.open and load_state.
+        ValueError, OSError, ImportError: as start_network, TeacherMaps.open, load_dinov2 and
+            load_state.
     """
     stage = config.stages[number]
     torch.manual_seed(config.seed + number)  # of the initial weights; nothing else draws from it
@@ -121,7 +132,11 @@ def set_up(fabric: Fabric, config: TrainConfig, number: int, data: TrainingData)
         _set_head_bias(network, train)
     network.to(memory_format=torch.channels_last)
     average = AveragedWeights(network, config.ema)
-    student = Student(network, train.teacher.channels if train.teacher else None)
+    encoder = None
+    if stage.teacher is not None and stage.teacher.encoder is not None:
+        encoder = load_dinov2(stage.teacher.encoder).to(fabric.device)
+    teacher = encoder or train.teacher
+    student = Student(network, teacher.channels if teacher else None)
     bare_optimizer = make_optimizer(student, config, stage)
     model, optimizer = fabric.setup(student, bare_optimizer)
     average.network.to(fabric.device)
@@ -144,6 +159,7 @@ def set_up(fabric: Fabric, config: TrainConfig, number: int, data: TrainingData)
         progress=progress,
         train=train,
         held_out=held_out,
+        encoder=encoder,
     )
 
 

@@ -1,4 +1,5 @@
-import threading
+import multiprocessing
+import os
 
 import numpy as np
 import pytest
@@ -94,22 +95,31 @@ def test_whole_pictures_are_as_they_are(opened, maker):
     assert batch.truth.nanmean().item() == pytest.approx(expected, rel=2e-3)
 
 
-def test_prefetched_numbers_come_in_order_and_threads_end():
-    assert list(prefetch(lambda n: n * n, range(7), workers=3)) == [n * n for n in range(7)]
-    made = prefetch(lambda n: n, range(10**9), workers=2)
-    assert next(made) == 0
-    made.close()
-    assert not [t for t in threading.enumerate() if t.name.startswith("samples")]
+def test_prefetched_numbers_come_in_order_from_other_processes_that_end():
+    made = list(prefetch(lambda n: (n * n, os.getpid()), range(7), workers=2))
+    assert [square for square, _ in made] == [n * n for n in range(7)]
+    assert len({os.getpid(), *(process for _, process in made)}) == 3
+    endless = prefetch(lambda n: n, range(10**9), workers=2)
+    assert next(endless) == 0
+    assert len(multiprocessing.active_children()) >= 2
+    endless.close()
+    assert not multiprocessing.active_children()
 
 
-def test_an_error_comes_when_it_is_its_number_s_turn():
+def test_an_error_comes_as_it_was_raised_when_it_is_its_number_s_turn():
     made = prefetch(lambda n: 6 // (3 - n), range(9), workers=2)
     assert [next(made) for _ in range(3)] == [2, 3, 6]
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError, match=r"^integer division or modulo by zero$"):
         next(made)
 
 
-def test_sample_threads_leave_the_caller_its_number_of_torch_threads():
+def test_batches_travel_whole(maker):
+    (ours,) = prefetch(lambda first: maker.training_batch(first, 4), [8], workers=1)
+    assert_equal(ours, [maker.training_batch(8, 4)])
+    assert ours.crops.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_processes_use_one_thread_of_torch_each_and_leave_the_caller_its_own():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:

@@ -121,6 +121,8 @@ def test_wrong_maps_are_named(folders):
 
 
 def test_a_teacher_has_something_to_teach():
-    with pytest.raises(ValueError, match="give a folder of features, of depth, or of both"):
+    with pytest.raises(ValueError, match="give a folder of features or an encoder, a folder of"):
         TeacherConfig(weight=1.0)
+    with pytest.raises(ValueError, match="a folder of features or an encoder, not both"):
+        TeacherConfig(features="d", encoder="vit_s_focus.onnx")
     assert math.isclose(TeacherConfig(depth="d").depth_weight, 0.5)

@@ -6,16 +6,19 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import torch
 import yaml
 from checkpoints import balanced
+from dinov2_files import write_dinov2
 from safetensors.torch import load_file
 from trainings import run_config, stage, teacher, write_data
 
 from fourier_depth_ros.core.checkpoint import load_checkpoint
 from fourier_depth_ros.tools.batches import Batch
+from fourier_depth_ros.tools.dinov2 import load_dinov2
 from fourier_depth_ros.tools.training import compute_gradients, train
 from fourier_depth_ros.tools.training_data import open_training_data
 from fourier_depth_ros.tools.training_setup import launch, set_up
@@ -186,6 +189,21 @@ def test_passes_make_the_gradient_of_the_whole_batch(data, tmp_path):
     depth = (15 - (225 - 20 * u[known]).sqrt()).clamp(min=0.05)
     by_hand = 0.7 * (depth.log() - batch.truth[known].double().log()).abs().mean().item()
     assert whole["log"].item() == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_an_encoder_sees_what_the_network_sees(data, tmp_path):
+    pytest.importorskip("onnx")
+    file = tmp_path / "encoder.onnx"
+    write_dinov2(file)
+    stages = [stage(teacher={"encoder": str(file)}, batch_norm="frozen")]
+    run = set_up_run(run_config(data, tmp_path, stages=stages))
+    batch = Batch(random_batch(2).crops, random_batch(2).truth)
+    expected = Batch(batch.crops, batch.truth, load_dinov2(file)(batch.crops))
+    ours, _ = gradients(run, [batch])
+    assert ours.keys() == {"truth", "features"}
+    theirs, _ = gradients(replace(run, encoder=None), [expected])
+    assert ours["features"].item() == pytest.approx(theirs["features"].item(), rel=1e-5)
+    assert not [name for name, _ in run.student.named_parameters() if "encoder" in name]
 
 
 def test_masked_cells_have_no_gradient(data, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import asdict, dataclass
 from statistics import median
 
@@ -77,7 +78,8 @@ def measure_preset(
         network()
     assert settings is not None
     if fill is not None:
-        tasks["naive"] = _naive(checkpoint, settings, rgb, fill)
+        device = next(iter(backends.values())).device
+        tasks["naive"] = _naive(checkpoint, device, settings, rgb, fill)
     taken = take_turns(tasks, seconds, least)
     oracle = next(iter(depths.values()))
     return [
@@ -207,10 +209,14 @@ def _pure(backend: Backend, *passes: torch.Tensor) -> Callable[[], object]:
 
 
 def _naive(
-    checkpoint: Checkpoint, settings: CombinationSettings, rgb: np.ndarray, fill: Fill
+    checkpoint: Checkpoint,
+    device: torch.device,
+    settings: CombinationSettings,
+    rgb: np.ndarray,
+    fill: Fill,
 ) -> Callable[[], object]:
     combiner = checkpoint.fit_of("corners").combiner(settings)
-    network, space = checkpoint.network, checkpoint.config.space
+    network, space = deepcopy(checkpoint.network).to(device), checkpoint.config.space
     return lambda: fill(naive_depth(network, space, settings, combiner, rgb))
 
 

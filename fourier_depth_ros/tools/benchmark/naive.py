@@ -1,7 +1,7 @@
 """The method as it is written at first: the baseline, and an oracle for the answer.
 
-One float32 pass a crop, maps laid out at the picture's full size, a full complex FFT of each
-candidate in NumPy.
+One float32 pass a crop on the network's device, maps laid out at the picture's full size, a full
+complex FFT of each candidate in NumPy.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _one_crop(network: DepthEstimationNetwork, space: DepthSpace, window: np.nda
     side = network.config.input_size
     picture = torch.from_numpy(window.astype(np.float32)).permute(2, 0, 1)[None]
     crop = F.interpolate(picture, (side, side), mode="bilinear", antialias=True)
-    depth = to_depth(network(crop)[0], space).numpy()
+    depth = to_depth(network(crop.to(network.head.weight.device))[0], space).cpu().numpy()
     return _resized(depth, (window.shape[0], window.shape[1]))
 
 

@@ -43,7 +43,15 @@ setup(
         "export": ["onnx", "onnxscript", "onnxruntime", "openvino", "nncf"],
         "sim": ["moderngl", "embreex"],  # and 'pip install --no-deps miniworld', apt's sweethome3d
         "cycles": ["bpy==5.0.1; python_version == '3.11'"],  # numpy < 2: an environment of its own
-        "train": ["lightning-fabric", "torchmetrics", "matplotlib", "h5py", "scipy", "rosbags", "onnx"],
+        "train": [
+            "lightning-fabric",
+            "torchmetrics",
+            "matplotlib",
+            "h5py",
+            "scipy",
+            "rosbags",
+            "onnx",
+        ],
         "demo": ["scikit-image", "matplotlib", "rosbags", "torchmetrics"],
         "test": ["pytest", "pytest-timeout", "hypothesis", "beartype", "rosbags"],
     },

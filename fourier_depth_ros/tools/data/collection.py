@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
 
 from tqdm import tqdm
 
 from fourier_depth_ros.tools.data.bag import BagDepth
 from fourier_depth_ros.tools.data.sample import RgbdDataset, RgbdSample
+
+T = TypeVar("T")
 
 #: One recording is cut into this many stretches of time, which stand for rooms.
 STRETCHES = 10
@@ -59,7 +63,7 @@ class RgbdCollection:
         with tqdm(
             total=len(self), desc=self._description, unit="picture", disable=hidden
         ) as progress:
-            for key, sample in self._samples():
+            for key, sample in read_ahead(self._samples()):
                 room = rooms.setdefault(key, len(rooms))
                 if self._keep(room):
                     yield NumberedSample(number, kept.setdefault(room, len(kept)), sample)
@@ -78,6 +82,19 @@ class RgbdCollection:
                 stretch = index * STRETCHES // len(dataset) if cut else 0
                 # two folders may name their rooms alike
                 yield f"{place}/{sample.group}/{stretch}", sample
+
+
+def read_ahead(samples: Iterator[T], count: int = 4) -> Iterator[T]:
+    """The same, ``count`` of them read by a thread while the last one is being worked on.
+
+    Raises: whatever reading raises, in its turn.
+    """
+    end = object()
+    with ThreadPoolExecutor(1, thread_name_prefix="reader") as reader:
+        coming = deque(reader.submit(next, samples, end) for _ in range(count))
+        while (sample := coming.popleft().result()) is not end:
+            coming.append(reader.submit(next, samples, end))
+            yield sample  # type: ignore[misc]  # not the end
 
 
 def hold_out(room: int) -> bool:

@@ -1,10 +1,12 @@
+import threading
 from pathlib import Path
 
 import numpy as np
+import pytest
 from rgbd import CAMERA
 
 from fourier_depth_ros.tools.data.bag import BagDepth
-from fourier_depth_ros.tools.data.collection import RgbdCollection, hold_out
+from fourier_depth_ros.tools.data.collection import RgbdCollection, hold_out, read_ahead
 from fourier_depth_ros.tools.data.sample import RgbdSample
 
 
@@ -59,3 +61,33 @@ def test_a_bag_is_cut_into_stretches_of_time_unless_there_are_many():
     assert len({room for _, room in numbers_and_rooms(one)}) == 10
     many = RgbdCollection([ListedBag(3) for _ in range(7)])
     assert len({room for _, room in numbers_and_rooms(many)}) == 7
+
+
+def test_reading_goes_ahead_in_another_thread():
+    read = []
+    third = threading.Event()
+
+    def numbers():
+        for number in range(6):
+            read.append((number, threading.get_ident()))
+            if number == 2:
+                third.set()
+            yield number
+
+    ahead = read_ahead(numbers(), count=3)
+    assert next(ahead) == 0
+    assert third.wait(timeout=60)  # nobody asked for it yet
+    assert list(ahead) == [1, 2, 3, 4, 5]
+    assert [number for number, _ in read] == list(range(6))
+    assert threading.get_ident() not in {reader for _, reader in read}
+
+
+def test_an_error_of_reading_comes_in_its_turn():
+    def numbers():
+        yield 1
+        raise OSError("disk gone")
+
+    ahead = read_ahead(numbers())
+    assert next(ahead) == 1
+    with pytest.raises(OSError, match="disk gone"):
+        next(ahead)

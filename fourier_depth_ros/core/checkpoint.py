@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from fourier_depth_ros.config import (
@@ -135,7 +135,8 @@ def save_checkpoint(
                 tensors[f"{prefix}{part}.{name}"] = tensor.float() if smaller else tensor
     header = {"format_version": FORMAT_VERSION, "config": checkpoint.config.model_dump(mode="json")}
     partial = Path(f"{path}.partial")
-    save_file(tensors, partial, metadata={_KEY: json.dumps(header)})
+    # save_file's would be for its owner alone; a robot's node may run as somebody else
+    partial.write_bytes(save(tensors, metadata={_KEY: json.dumps(header)}))
     os.replace(partial, path)
 
 

@@ -105,6 +105,12 @@ def test_half_precision_is_only_for_the_weights(tmp_path):
     assert torch.equal(loaded.fit.factor, constant_checkpoint().fit.factor.triu())
 
 
+def test_a_checkpoint_is_as_readable_as_any_new_file(saved, tmp_path):
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert saved.stat().st_mode == plain.stat().st_mode
+
+
 def test_missing_file(tmp_path):
     with pytest.raises(CheckpointError, match="no such checkpoint file"):
         load_checkpoint(tmp_path / "none.safetensors")

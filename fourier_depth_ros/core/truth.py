@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
@@ -14,13 +16,14 @@ MIN_VALID_SHARE = 0.7
 
 
 def resize_depth(
-    depth: Float[Tensor, "height width"], size: tuple[int, int]
+    depth: Float[Tensor, "height width"], size: tuple[int, int], farthest: float = math.inf
 ) -> Float[Tensor, "rows columns"]:
     """Depth [m] on a smaller grid, averaged (antialiased bilinear) over VALID pixels only.
 
-    Invalid is anything not finite or not positive; a cell with under 30 % valid weight is NaN.
+    Invalid is anything not finite, not positive or beyond ``farthest``; a cell with under 30 %
+    valid weight is NaN.
     """
-    valid = torch.isfinite(depth) & (depth > 0)
+    valid = (depth > 0) & (depth <= farthest) & (depth < math.inf)
     stacked = torch.stack((depth.where(valid, 0.0), valid.to(depth.dtype)))
     total, share = F.interpolate(
         stacked[None], size, mode="bilinear", align_corners=False, antialias=True

@@ -56,3 +56,12 @@ def test_a_picture_without_truth_is_refused():
 def test_a_whole_truth_is_returned_as_it_is():
     truth = ramp(72, 96)
     assert fill_holes(truth, torch.ones(72, 96)) is truth
+
+
+def test_what_is_too_far_is_no_part_of_the_average():
+    depth = torch.full((250, 320), 2.0)
+    depth[:, 1::2] = 9.0
+    depth[:100, 200:] = 9.0
+    small = resize_depth(depth, (25, 32), farthest=8.0)
+    assert torch.isnan(small[:8, 22:]).all()
+    torch.testing.assert_close(small[11:, :], torch.full((14, 32), 2.0))

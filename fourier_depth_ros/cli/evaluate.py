@@ -48,6 +48,8 @@ def evaluate(
     """
     import json as json_module
 
+    import torch
+
     from fourier_depth_ros.core.checkpoint import file_digest
     from fourier_depth_ros.tools.data.collection import RgbdCollection
     from fourier_depth_ros.tools.data.nyu import NyuDepth
@@ -56,6 +58,8 @@ def evaluate(
     from fourier_depth_ros.tools.evaluation_report import markdown, report
     from fourier_depth_ros.tools.processes import join_processes
 
+    # a GPU's convolutions would round float32 to TF32, and the figures be its own
+    torch.backends.cudnn.allow_tf32 = False
     sets = reading.open(data)
     nyu = nyu or all(isinstance(dataset, NyuDepth) for dataset in sets)
     paths, checkpoints = _load(checkpoint or ("auto",))

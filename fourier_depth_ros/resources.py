@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
 PACKAGE = "fourier_depth_ros"
+#: What the names of checkpoints in models/ begin with.
+_DEPTH = re.compile(r"resnet(\d+)")
 
 
 def share_directory() -> Path:
@@ -35,8 +38,8 @@ def share_directory() -> Path:
 def find_checkpoint(name: str, cuda: bool) -> tuple[Path, str]:
     """The checkpoint file behind a path, a name in models/ ('resnet18_rooms') or 'auto'.
 
-    'auto' is a ResNet-152 where there is CUDA and such a file, else the smallest one. Returns the
-    path, and for 'auto' a sentence that says what was chosen and why ('' else).
+    'auto' is the deepest network in models/ where there is CUDA, elsewhere the ResNet-18. Returns
+    the path, and for 'auto' a sentence that says what was chosen and why ('' else).
 
     Raises:
         FileNotFoundError: no such file; the text lists the names that there are.
@@ -51,17 +54,13 @@ def find_checkpoint(name: str, cuda: bool) -> tuple[Path, str]:
             f"checkpoint: '{name}' is neither a file nor one of {', '.join(_names()) or 'none'} in "
             f"{share_directory() / 'models'}"
         )
-    large = [name for name in _names() if name.startswith("resnet152")]
-    if cuda and large:
-        return share_directory() / "models" / f"{large[0]}.safetensors", f"'auto' chose {large[0]}"
-    small = [name for name in _names() if name.startswith("resnet18")]
-    if not small:
+    by_depth = {int(found[1]): name for name in _names() if (found := _DEPTH.match(name))}
+    deepest = max(by_depth, default=0) if cuda else 18
+    if deepest not in by_depth:
         raise FileNotFoundError(f"no checkpoint in {share_directory() / 'models'}; give a path")
-    why = "no ResNet-152 checkpoint is installed" if cuda else "this machine has no CUDA device"
-    return (
-        share_directory() / "models" / f"{small[0]}.safetensors",
-        f"'auto' chose {small[0]}, the small network, because {why}",
-    )
+    why = "the deepest network here" if cuda else "the small network: this machine has no CUDA"
+    chosen = by_depth[deepest]
+    return share_directory() / "models" / f"{chosen}.safetensors", f"'auto' chose {chosen}, {why}"
 
 
 def _names() -> list[str]:

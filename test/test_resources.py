@@ -1,0 +1,41 @@
+"""Which checkpoint a name means."""
+
+import pytest
+
+from fourier_depth_ros import resources
+from fourier_depth_ros.resources import find_checkpoint
+
+
+@pytest.fixture
+def models(tmp_path, monkeypatch):
+    monkeypatch.setattr(resources, "share_directory", lambda: tmp_path)
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name in ("resnet152_nyu", "resnet18_rooms", "resnet50_rooms"):
+        (folder / f"{name}.safetensors").touch()
+    return folder
+
+
+def test_auto_is_the_deepest_on_cuda_and_the_small_one_elsewhere(models):
+    path, why = find_checkpoint("auto", cuda=True)
+    assert (path.stem, "deepest" in why) == ("resnet152_nyu", True)
+    path, why = find_checkpoint("auto", cuda=False)
+    assert (path.stem, "no CUDA" in why) == ("resnet18_rooms", True)
+    (models / "resnet152_nyu.safetensors").unlink()
+    assert find_checkpoint("auto", cuda=True)[0].stem == "resnet50_rooms"
+
+
+def test_a_name_and_a_path_mean_that_file(models):
+    file = models / "resnet50_rooms.safetensors"
+    assert find_checkpoint("resnet50_rooms", cuda=False) == (file, "")
+    assert find_checkpoint(str(file), cuda=False) == (file, "")
+
+
+def test_what_is_not_there_is_named_with_what_is(models):
+    with pytest.raises(FileNotFoundError, match=r"'resnet9'.* resnet152_nyu, resnet18_rooms"):
+        find_checkpoint("resnet9", cuda=True)
+    for file in models.iterdir():
+        file.unlink()
+    for cuda in (False, True):
+        with pytest.raises(FileNotFoundError, match="give a path"):
+            find_checkpoint("auto", cuda=cuda)

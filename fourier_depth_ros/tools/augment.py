@@ -109,8 +109,8 @@ def canonical_truth(pair: Pair, space: DepthSpace, size: tuple[int, int]) -> Ten
 
 
 def _single(depth: np.ndarray) -> Tensor:
-    """In float32: NumPy is slow at halfs; torch is not, but takes nothing read-only, so a copy."""
-    return torch.from_numpy(np.array(depth)).float()
+    """In float32: NumPy is slow at halfs; torch is not, but takes nothing that is read-only."""
+    return torch.from_numpy(np.require(depth, requirements=("C", "W"))).float()
 
 
 def resize_rgb(rgb: np.ndarray, side: int) -> np.ndarray:

@@ -122,7 +122,7 @@ def canonical_map(sample: RgbdSample, space: DepthSpace) -> Tensor:
     depth = torch.from_numpy(
         sample.depth / np.float32(focal_factor(sample.intrinsics, space.canonical_focal))
     )
-    return resize_depth(depth.where(depth <= space.max_depth, torch.nan), MAP)
+    return resize_depth(depth, MAP, farthest=space.max_depth)
 
 
 @torch.inference_mode()

@@ -54,12 +54,12 @@ def find_checkpoint(name: str, cuda: bool) -> tuple[Path, str]:
             f"checkpoint: '{name}' is neither a file nor one of {', '.join(_names()) or 'none'} in "
             f"{share_directory() / 'models'}"
         )
-    by_depth = {int(found[1]): name for name in _names() if (found := _DEPTH.match(name))}
-    deepest = max(by_depth, default=0) if cuda else 18
-    if deepest not in by_depth:
+    depths = {name: int(found[1]) for name in _names() if (found := _DEPTH.match(name))}
+    fitting = [name for name, depth in depths.items() if cuda or depth == 18]
+    if not fitting:
         raise FileNotFoundError(f"no checkpoint in {share_directory() / 'models'}; give a path")
+    chosen = max(fitting, key=depths.__getitem__)  # of several as deep, the first by name
     why = "the deepest network here" if cuda else "the small network: this machine has no CUDA"
-    chosen = by_depth[deepest]
     return share_directory() / "models" / f"{chosen}.safetensors", f"'auto' chose {chosen}, {why}"
 
 

@@ -25,6 +25,15 @@ def test_auto_is_the_deepest_on_cuda_and_the_small_one_elsewhere(models):
     assert find_checkpoint("auto", cuda=True)[0].stem == "resnet50_rooms"
 
 
+@pytest.mark.parametrize("cuda", [False, True])
+def test_of_several_as_deep_auto_is_the_first_by_name(models, cuda):
+    for file in models.iterdir():
+        file.unlink()
+    for name in ("resnet18_rooms", "resnet18_garage"):
+        (models / f"{name}.safetensors").touch()
+    assert find_checkpoint("auto", cuda)[0].stem == "resnet18_garage"
+
+
 def test_a_name_and_a_path_mean_that_file(models):
     file = models / "resnet50_rooms.safetensors"
     assert find_checkpoint("resnet50_rooms", cuda=False) == (file, "")

@@ -27,7 +27,6 @@ from fourier_depth_ros.tools.simulator.renderer import FAR, NEAR, Camera
 from fourier_depth_ros.tools.simulator.scene import Placement, Room, Surface
 from fourier_depth_ros.tools.simulator.textures import SIDE, texture
 
-SAMPLES = 16  # a pixel
 BOUNCES = 4
 BRIGHTEST = 20.0  # of what a bounced path brings: rarer and brighter ones are noise [radiance]
 REVEAL = 0.24  # how far outside the wall's inner face the windows shine [m]
@@ -99,13 +98,15 @@ def valid_depth(
 class CyclesRenderer:
     """Draws as Renderer does, one in a process, in so many ``threads`` (0: a core each).
 
+    ``samples`` are the paths a pixel; denoised they leave little noise from 4 on.
+
     Raises:
         ImportError: bpy is not installed.
     """
 
-    def __init__(self, width: int, height: int, threads: int = 0) -> None:
+    def __init__(self, width: int, height: int, samples: int = 16, threads: int = 0) -> None:
         self.bpy = optional("bpy", BPY_HINT)
-        self.size, self.threads = (width, height), threads
+        self.size, self.samples, self.threads = (width, height), samples, threads
 
     def load(self, room: Room) -> None:
         """Take over a room; the one before is let go."""
@@ -149,7 +150,7 @@ class CyclesRenderer:
         blender.data.lens, blender.data.shift_x, blender.data.shift_y = k.values()
         # Blender takes a nested list for columns
         blender.matrix_world = camera_matrix(camera.world_from_camera).T.tolist()
-        light = self._draw(SAMPLES, passes=False)
+        light = self._draw(self.samples, passes=False)
         passes = self._draw(1, passes=True)
         depth = valid_depth(passes[..., 0], passes[..., 1])
         return np.clip(light, 0, 6e4).astype(np.float16), depth

@@ -25,23 +25,37 @@ from fourier_depth_ros.tools.sources import write_calibration
 SIMULATOR = 1  # another number: the same seeds give other pictures
 JPEG_QUALITY = 94
 RENDERERS = ("gl", "cycles")
+SAMPLES = 16  # paths a pixel
 
 
 @dataclass(frozen=True)
 class Options:
-    """What pictures are made: views a room, their size [px], and what draws them."""
+    """What pictures are made.
+
+    Attributes:
+        views: a room.
+        width: of the pictures [px].
+        height: of the pictures [px].
+        renderer: gl or cycles.
+        samples: paths a pixel that Cycles traces; gl traces none.
+    """
 
     views: int = 8
     width: int = 640
     height: int = 480
     renderer: str = "gl"
+    samples: int = SAMPLES
 
     def __post_init__(self) -> None:
-        for name, low, high in (("views", 1, 999), ("width", 64, 4096), ("height", 64, 4096)):
+        sides = (64, 4096)
+        ranges = {"views": (1, 999), "width": sides, "height": sides, "samples": (1, 4096)}
+        for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected {low} to {high}")
         if self.renderer not in RENDERERS:
             raise ValueError(f"renderer is {self.renderer!r}, expected one of {RENDERERS}")
+        if self.renderer == "gl" and self.samples != SAMPLES:
+            raise ValueError(f"samples is {self.samples}, but gl traces none: renderer cycles does")
 
 
 @dataclass(frozen=True)
@@ -110,7 +124,8 @@ def claim(out: Path, options: Options) -> None:
             raise ValueError(f"{file}: {error}") from error
         held = held if isinstance(held, dict) else {}
         if isinstance(held.get("options"), dict):
-            held["options"] = {"renderer": "gl"} | held["options"]  # there was no other one once
+            # there were no others once
+            held["options"] = {"renderer": "gl", "samples": SAMPLES} | held["options"]
         for key, value in making.items():
             if held.get(key) != value:
                 raise ValueError(

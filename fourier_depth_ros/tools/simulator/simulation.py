@@ -62,7 +62,7 @@ class Simulator:
         self.store = ModelStore(assets.cache)
         self.renderer: Renderer | CyclesRenderer
         if options.renderer == "cycles":
-            self.renderer = CyclesRenderer(options.width, options.height, threads)
+            self.renderer = CyclesRenderer(options.width, options.height, options.samples, threads)
         else:
             self.renderer = Renderer(options.width, options.height)
 

@@ -118,10 +118,16 @@ def test_a_folder_goes_on_with_the_renderer_it_was_begun_with(tmp_path):
     claim(tmp_path, Options())
     with pytest.raises(ValueError, match=r"'renderer': 'gl'.*, not .*'renderer': 'cycles'"):
         claim(tmp_path, Options(renderer="cycles"))
-    # a folder from when there was only one
+    with pytest.raises(ValueError, match=r"'samples': 16.*, not .*'samples': 4"):
+        claim(tmp_path, Options(renderer="cycles", samples=4))
+    with pytest.raises(ValueError, match="samples is 0, expected 1 to 4096"):
+        Options(renderer="cycles", samples=0)
+    with pytest.raises(ValueError, match="samples is 4, but gl traces none"):
+        Options(samples=4)
+    # a folder from when there was only one, of so many samples
     file = tmp_path / "dataset.yaml"
     about = yaml.safe_load(file.read_text())
-    del about["options"]["renderer"]
+    del about["options"]["renderer"], about["options"]["samples"]
     file.write_text(yaml.safe_dump(about))
     claim(tmp_path, Options())
     with pytest.raises(ValueError, match="holds rooms made with options"):
@@ -134,12 +140,11 @@ def blender():
 
 
 @pytest.fixture
-def draw(blender, monkeypatch):
+def draw(blender):
     """Draws surfaces with CAMERA, few samples: radiance and depth."""
-    monkeypatch.setattr(cycles, "SAMPLES", 4)
 
     def draw(surfaces, matrix, lights=DARK, windows=()):
-        renderer = CyclesRenderer(CAMERA.width, CAMERA.height)
+        renderer = CyclesRenderer(CAMERA.width, CAMERA.height, samples=4)
         renderer.load(Room((9.0, 9.0, 9.0), lights, list(surfaces), windows=list(windows)))
         light, depth = renderer.render(Camera(CAMERA, matrix))
         return light[..., :3].astype(np.float32), depth
@@ -214,12 +219,12 @@ def test_a_windows_light_follows_the_cosines_and_the_square_of_the_distance(draw
 
 
 @pytest.mark.usefixtures("blender", "egl", "embree")
-def test_rooms_and_cameras_are_opengls_and_so_is_the_depth(assets, tmp_path, monkeypatch):
+def test_rooms_and_cameras_are_opengls_and_so_is_the_depth(assets, tmp_path):
     """Furnished rooms in both: the same views kept, their depth alike to the pixel."""
-    monkeypatch.setattr(cycles, "SAMPLES", 2)
     made = {}
-    for renderer, folder in (("gl", "gl"), ("cycles", "one"), ("cycles", "two")):
-        out, options = tmp_path / folder, Options(2, 96, 72, renderer)
+    opengl, traced = Options(2, 96, 72), Options(2, 96, 72, "cycles", samples=2)
+    for options, folder in ((opengl, "gl"), (traced, "one"), (traced, "two")):
+        out = tmp_path / folder
         assert list(simulate_rooms(out, assets, options, range(2))) == [(0, ""), (1, "")]
         files = sorted((out / "depth").glob("*.png")) + sorted((out / "rgb").glob("*.jpg"))
         made[folder] = {str(f.relative_to(out)): f.read_bytes() for f in files}

@@ -104,7 +104,7 @@ class CyclesRenderer:
         ImportError: bpy is not installed.
     """
 
-    def __init__(self, width: int, height: int, samples: int = 16, threads: int = 0) -> None:
+    def __init__(self, width: int, height: int, samples: int, threads: int = 0) -> None:
         self.bpy = optional("bpy", BPY_HINT)
         self.size, self.samples, self.threads = (width, height), samples, threads
 

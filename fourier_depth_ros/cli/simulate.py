@@ -38,7 +38,7 @@ def simulate(
         height: of the pictures [px].
         renderer: gl, OpenGL with baked light; or cycles, Blender's path tracer: the same rooms and
             cameras, truer light, many times slower ('pip install bpy==5.0.1', Python 3.11 only).
-        samples: paths a pixel that Cycles traces; 4 take a third of the time, and suit training.
+        samples: paths a pixel that Cycles traces; 4 take a third of the time, 2 suit training.
         assets: folder with furniture and textures, in place of those installed.
         contact_sheet: also write contact_sheet.jpg, 24 pairs for eyes.
     """

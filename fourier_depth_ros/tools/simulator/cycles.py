@@ -98,7 +98,7 @@ def valid_depth(
 class CyclesRenderer:
     """Draws as Renderer does, one in a process, in so many ``threads`` (0: a core each).
 
-    ``samples`` are the paths a pixel; denoised they leave little noise from 4 on.
+    ``samples`` are the paths a pixel; denoised they leave little noise from 2 on.
 
     Raises:
         ImportError: bpy is not installed.

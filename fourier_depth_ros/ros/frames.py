@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from rclpy.clock import Clock
 from rclpy.impl.rcutils_logger import RcutilsLogger
-from sensor_msgs.msg import CompressedImage, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from fourier_depth_ros.core.estimator import DepthEstimator, DepthPrediction, limit_depth
 from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.core.imaging import ImageError
 from fourier_depth_ros.node_parameters import NodeParameters
-from fourier_depth_ros.ros.camera import Camera
+from fourier_depth_ros.ros.camera import Camera, intrinsics_of, scaled_info
 from fourier_depth_ros.ros.conversions import image_from_msg
 from fourier_depth_ros.ros.monitor import Monitor, StageClock
 from fourier_depth_ros.ros.outputs import DepthFrame, DepthOutputs
@@ -53,7 +53,8 @@ class FrameProcessor:
         rgb = image_from_msg(msg)
         stages.mark("decode")
         height, width = rgb.shape[:2]
-        intrinsics = self._intrinsics(width, height, settings, outputs)
+        info = self._camera.info(msg.header.stamp)
+        intrinsics = self._intrinsics(info, width, height, settings, outputs)
         output_size = settings.output_shape or (height, width)
         std_wanted = outputs.std_wanted()
         prediction = estimator.predict(
@@ -64,10 +65,10 @@ class FrameProcessor:
         )
         depth, std = finish(prediction, settings, std_wanted)
         stages.mark("predict")
-        info = None
+        output_info = None
         if intrinsics is not None:
-            info = self._camera.scaled_info(output_size[1], output_size[0], msg.header)
-        outputs.publish(DepthFrame(msg.header, rgb, depth, std, intrinsics, info), settings)
+            output_info = scaled_info(info, output_size[1], output_size[0], msg.header)
+        outputs.publish(DepthFrame(msg.header, rgb, depth, std, intrinsics, output_info), settings)
         stages.mark("publish")
         self._explain_std(std_wanted and std is None)
         # not rclpy's Time: it raises at stamps before 1970, and a stamp is only passed on here
@@ -93,12 +94,17 @@ class FrameProcessor:
             self._logger.warning(self.std_trouble, throttle_duration_sec=THROTTLE)
 
     def _intrinsics(
-        self, width: int, height: int, settings: NodeParameters, outputs: DepthOutputs
+        self,
+        info: CameraInfo | None,
+        width: int,
+        height: int,
+        settings: NodeParameters,
+        outputs: DepthOutputs,
     ) -> Intrinsics | None:
         """The picture's intrinsics, or None and a word about what that costs."""
         self.camera_trouble = ""
         try:
-            return self._camera.intrinsics(width, height)
+            return intrinsics_of(info, width, height)
         except ValueError as error:
             costs = []
             if settings.focal_correction:

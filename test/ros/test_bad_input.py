@@ -155,6 +155,7 @@ def test_a_publisher_of_another_type_on_the_topic_is_not_heard(graph, door, doma
 
 def test_odd_headers_pass_untouched(graph, door):
     """Stamps that go back, before 1970, nanoseconds of more than a second, no frame, a long one."""
+    graph.send_info()
     headers = [(100, 0, "a"), (50, 0, "a"), (0, 0, ""), (-7, 2**32 - 1, "a b/c"), (3, 0, MEGABYTE)]
     for sec, nanosec, frame in headers:
 

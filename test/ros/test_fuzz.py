@@ -17,7 +17,7 @@ from std_msgs.msg import Header
 
 from fourier_depth_ros.core.imaging import ImageError
 from fourier_depth_ros.node_parameters import NodeParameters
-from fourier_depth_ros.ros.camera import Camera
+from fourier_depth_ros.ros.camera import intrinsics_of, scaled_info
 from fourier_depth_ros.ros.conversions import depth_from_msg, image_from_msg
 from fourier_depth_ros.ros.parameters import is_live
 
@@ -116,19 +116,17 @@ PIXELS = st.integers(0, 200) | st.integers(0, 2**32 - 1)
 )
 def test_camera_info_gives_finite_intrinsics_or_a_reason(k, p, pixels):
     width, height, binning_x, binning_y, *roi = pixels
-    camera = Camera()
     names = ("x_offset", "y_offset", "width", "height")
     info = CameraInfo(k=k, p=p, width=width, height=height)
     info.binning_x, info.binning_y = binning_x, binning_y
     info.roi = RegionOfInterest(**dict(zip(names, roi, strict=True)))
-    camera.update(info)
     try:
-        intrinsics = camera.intrinsics(160, 120)
+        intrinsics = intrinsics_of(info, 160, 120)
     except ValueError:
         return
     assert (intrinsics.width, intrinsics.height) == (160, 120)
     assert 0 < intrinsics.fx < np.inf
-    camera.scaled_info(80, 60, Header())
+    scaled_info(info, 80, 60, Header())
 
 
 @pytest.fixture

@@ -14,7 +14,12 @@ from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
 
 from fourier_depth_ros.core.geometry import Intrinsics
-from fourier_depth_ros.ros.conversions import depth_from_msg, points_from_msg
+from fourier_depth_ros.ros.conversions import (
+    depth_from_msg,
+    image_to_msg,
+    intrinsics_to_msg,
+    points_from_msg,
+)
 
 
 @pytest.fixture
@@ -56,6 +61,23 @@ def test_the_cameras_focal_length_scales_depth_unless_switched_off(graph, depths
     assert graph.set(focal_correction=False).successful
     assert flat(graph.answer(depths)) == pytest.approx(2.0, abs=1e-3)
     graph.send_info()
+
+
+def test_a_picture_has_the_camera_info_of_its_stamp_or_else_the_latest(graph, depths):
+    """A camera that zooms sends the next one while a picture waits."""
+    zoomed = Intrinsics(fx=192.0, fy=192.0, cx=79.5, cy=59.5, width=160, height=120)
+
+    def send():
+        header = graph.header()
+        for camera, stamped in ((zoomed, header), (CAMERA, graph.header())):
+            graph.publish(CameraInfo, "camera_info", intrinsics_to_msg(camera, stamped))
+            graph.rest(0.2)  # or the second takes the first one's place on the way
+        graph.publish(Image, "image", image_to_msg(np.full((120, 160, 3), 90, np.uint8), header))
+        return header
+
+    assert flat(graph.answer(depths, send=send)) == pytest.approx(2.0 * 1.2 / 0.8, abs=1e-3)
+    graph.send_info()
+    assert flat(graph.answer(depths)) == pytest.approx(2.0, abs=1e-3)
 
 
 @pytest.mark.parametrize(

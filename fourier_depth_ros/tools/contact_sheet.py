@@ -12,7 +12,8 @@ from fourier_depth_ros.core.imaging import colorize_depth
 from fourier_depth_ros.tools.photographs import MOTORCYCLE_CAMERA, motorcycle_depth
 from fourier_depth_ros.tools.splat import splat_points
 
-NEAR, FAR = 0.8, 6.0  # [m], the ends of the colours
+NEAR, FAR = 0.4, 6.0  # [m], the ends of the colours
+TICKS = (0.4, 0.6, 0.8, 1, 1.5, 2, 3, 4, 6)
 
 
 class Shot(Protocol):
@@ -61,7 +62,7 @@ def write_contact_sheet(
         axis.set_axis_off()
     bar = figure.colorbar(_scale(plt), ax=axes, location="bottom", shrink=0.4, aspect=50, pad=0.01)
     bar.set_label("depth [m]", fontsize=9)
-    bar.set_ticks([0.8, 1, 1.5, 2, 3, 4, 6], labels=["0.8", "1", "1.5", "2", "3", "4", "6"])
+    bar.set_ticks(TICKS, labels=[f"{tick:g}" for tick in TICKS])
     bar.minorticks_off()
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -40,7 +40,7 @@ class NodeParameters(Settings):
     checkpoint: str = _startup(
         "auto",
         "",
-        "path or name of a checkpoint; 'auto': the deepest in models/ on CUDA, else resnet18",
+        "path or name of a checkpoint; 'auto': a resnet152 in models/ on CUDA, else resnet18",
     )
     device: DeviceName = _startup("auto", "", "auto, cpu, cuda or cuda:N")
     precision: PrecisionName = _startup(

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
 import sys
 from pathlib import Path
 
 PACKAGE = "fourier_depth_ros"
-#: What the names of checkpoints in models/ begin with.
-_DEPTH = re.compile(r"resnet(\d+)")
 
 
 def share_directory() -> Path:
@@ -38,8 +35,8 @@ def share_directory() -> Path:
 def find_checkpoint(name: str, cuda: bool) -> tuple[Path, str]:
     """The checkpoint file behind a path, a name in models/ ('resnet18_rooms') or 'auto'.
 
-    'auto' is the deepest network in models/ where there is CUDA, elsewhere the ResNet-18. Returns
-    the path, and for 'auto' a sentence that says what was chosen and why ('' else).
+    'auto' is a ResNet-152 where there is CUDA and such a file, else the ResNet-18. Returns the
+    path, and where the small network stands in for the paper's a sentence that says why ('' else).
 
     Raises:
         FileNotFoundError: no such file; the text lists the names that there are.
@@ -54,13 +51,14 @@ def find_checkpoint(name: str, cuda: bool) -> tuple[Path, str]:
             f"checkpoint: '{name}' is neither a file nor one of {', '.join(_names()) or 'none'} in "
             f"{share_directory() / 'models'}"
         )
-    depths = {name: int(found[1]) for name in _names() if (found := _DEPTH.match(name))}
-    fitting = [name for name, depth in depths.items() if cuda or depth == 18]
-    if not fitting:
+    large = [file for file in _names() if file.startswith("resnet152") and cuda]
+    small = [file for file in _names() if file.startswith("resnet18")]
+    if not large + small:
         raise FileNotFoundError(f"no checkpoint in {share_directory() / 'models'}; give a path")
-    chosen = max(fitting, key=depths.__getitem__)  # of several as deep, the first by name
-    why = "the deepest network here" if cuda else "the small network: this machine has no CUDA"
-    return share_directory() / "models" / f"{chosen}.safetensors", f"'auto' chose {chosen}, {why}"
+    chosen = (large + small)[0]
+    lack = "no ResNet-152 is in models/" if cuda else "this machine has no CUDA"
+    why = "" if large else f"'auto' chose {chosen}, the small network: {lack}"
+    return share_directory() / "models" / f"{chosen}.safetensors", why
 
 
 def _names() -> list[str]:

@@ -16,13 +16,14 @@ def models(tmp_path, monkeypatch):
     return folder
 
 
-def test_auto_is_the_deepest_on_cuda_and_the_small_one_elsewhere(models):
+def test_auto_is_the_papers_network_on_cuda_and_the_small_one_elsewhere(models):
     path, why = find_checkpoint("auto", cuda=True)
-    assert (path.stem, "deepest" in why) == ("resnet152_nyu", True)
+    assert (path.stem, why) == ("resnet152_nyu", "")
     path, why = find_checkpoint("auto", cuda=False)
     assert (path.stem, "no CUDA" in why) == ("resnet18_rooms", True)
     (models / "resnet152_nyu.safetensors").unlink()
-    assert find_checkpoint("auto", cuda=True)[0].stem == "resnet50_rooms"
+    path, why = find_checkpoint("auto", cuda=True)
+    assert (path.stem, "no ResNet-152" in why) == ("resnet18_rooms", True)
 
 
 @pytest.mark.parametrize("cuda", [False, True])

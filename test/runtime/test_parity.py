@@ -58,6 +58,20 @@ def test_bfloat16_is_within_centimetres(backend, lively, crops, zoomed):
         assert error.abs().max() < 0.1
 
 
+def convolutions_input(model):
+    """What feeds the last convolution before the first output, an extra path's, and the last."""
+    import openvino
+
+    found = {}
+    outputs = openvino.Core().read_model(model).outputs
+    for name, output in (("extra path", outputs[0]), ("last", outputs[-1])):
+        node = output.get_node()
+        while node.get_type_name() != "Convolution":
+            node = node.input_value(0).get_node()
+        found[name] = node.input_value(0).get_node().get_type_name()
+    return found
+
+
 def test_int8_after_a_calibration(lively, crops, zoomed, tmp_path):
     need("openvino")
     pytest.importorskip("nncf", reason="int8 needs nncf")
@@ -74,6 +88,7 @@ def test_int8_after_a_calibration(lively, crops, zoomed, tmp_path):
         with torch.inference_mode():
             error = to_depth(backend.network(pictures), lively.config.space) - expected
         assert 0 < error.abs().mean() < 0.2 * expected.std()
+    assert convolutions_input(model) == {"extra path": "Relu", "last": "FakeQuantize"}
     from checkpoints import constant_checkpoint
 
     with pytest.raises(ValueError, match="made from other weights"):

@@ -51,8 +51,9 @@ def find_checkpoint(name: str, cuda: bool) -> tuple[Path, str]:
             f"checkpoint: '{name}' is neither a file nor one of {', '.join(_names()) or 'none'} in "
             f"{share_directory() / 'models'}"
         )
-    large = [file for file in _names() if file.startswith("resnet152") and cuda]
-    small = [file for file in _names() if file.startswith("resnet18")]
+    names = _names()
+    large = [file for file in names if cuda and file.startswith("resnet152")]
+    small = [file for file in names if file.startswith("resnet18")]
     if not large + small:
         raise FileNotFoundError(f"no checkpoint in {share_directory() / 'models'}; give a path")
     chosen = (large + small)[0]

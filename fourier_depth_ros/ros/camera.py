@@ -29,7 +29,7 @@ class Camera:
     @property
     def distorted(self) -> bool:
         """Whether the latest camera_info names a distortion: the picture must come rectified."""
-        return any(any(info.d) for info in self._infos[:1])
+        return bool(self._infos) and any(self._infos[0].d)
 
     def info(self, stamp: Time) -> CameraInfo | None:
         """The camera_info of this stamp, else the latest; None before the first.

@@ -101,7 +101,7 @@ def quantize(
 def _extra_paths(model: Any) -> list[str]:
     """The names of the extra paths' convolutions, two before each output but the last.
 
-    They stay in float32: in int8 they cost most of what int8 costs (docs/decisions/
+    They stay floating point: in int8 they cost most of what int8 costs (docs/decisions/
     openvino-head-in-float32.md), and they are a fiftieth of the time.
     """
     names: list[str] = []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fourier_depth_ros.tools.parameter_table import parameter_table
+from fourier_depth_ros.ros.parameter_table import parameter_table
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
+    from fourier_depth_ros.benchmark.frames import Growth, Row
     from fourier_depth_ros.core.checkpoint import Checkpoint
-    from fourier_depth_ros.tools.benchmark.frames import Growth, Row
 
 
 def benchmark(
@@ -44,9 +44,9 @@ def benchmark(
     import tempfile
     import time
 
+    from fourier_depth_ros.benchmark import report, timing
+    from fourier_depth_ros.benchmark.targets import targets
     from fourier_depth_ros.resources import find_checkpoint
-    from fourier_depth_ros.tools.benchmark import report, timing
-    from fourier_depth_ros.tools.benchmark.targets import targets
 
     logging.getLogger("nncf").setLevel(logging.ERROR)
     path, _ = find_checkpoint(checkpoint, cuda=False)
@@ -78,9 +78,9 @@ class _Run:
     """One run's settings, and what it could not run."""
 
     def __init__(self, path: Path, large: str, device: str, quick: bool, folder: Path) -> None:
+        from fourier_depth_ros.benchmark.networks import random_checkpoint
         from fourier_depth_ros.core.checkpoint import load_checkpoint, save_checkpoint
         from fourier_depth_ros.core.estimator import resolve_device
-        from fourier_depth_ros.tools.benchmark.networks import random_checkpoint
 
         self.device = resolve_device(device)
         self.quick = quick
@@ -99,7 +99,7 @@ class _Run:
 
     def measure(self, rooms: Path | None, node: bool) -> Any:
         """Everything, the frames first."""
-        from fourier_depth_ros.tools.benchmark.targets import Measured
+        from fourier_depth_ros.benchmark.targets import Measured
 
         rows, growth, differences, rmse, best = self._frames(rooms)
         once = self._once()
@@ -119,7 +119,7 @@ class _Run:
         """All but the targets."""
         from dataclasses import asdict
 
-        from fourier_depth_ros.tools.benchmark.frames import as_json
+        from fourier_depth_ros.benchmark.frames import as_json
 
         return {
             "frames": as_json(found.rows),
@@ -135,13 +135,13 @@ class _Run:
     def _frames(
         self, rooms: Path | None
     ) -> tuple[list[Row], list[Growth], dict[str, float], dict[str, float], str]:
-        from fourier_depth_ros.tools.benchmark.frames import (
+        from fourier_depth_ros.benchmark.frames import (
             measure_growth,
             measure_preset,
             relative_difference,
         )
-        from fourier_depth_ros.tools.benchmark.networks import names_for, open_all
-        from fourier_depth_ros.tools.benchmark.rooms import rmse_on
+        from fourier_depth_ros.benchmark.networks import names_for, open_all
+        from fourier_depth_ros.benchmark.rooms import rmse_on
 
         rgb, fill = _picture(), _naive_fill()
         rows: list[Row] = []
@@ -190,7 +190,7 @@ class _Run:
         return rows, growth, differences, rmse, best
 
     def _once(self) -> list[dict[str, Any]]:
-        from fourier_depth_ros.tools.benchmark.once import measure_once
+        from fourier_depth_ros.benchmark.once import measure_once
 
         presets = ("fast", "paper") if self.quick else ("fast", "balanced", "accurate", "paper")
         wanted = [(size, preset) for size in ("small", "large") for preset in presets]
@@ -205,7 +205,7 @@ class _Run:
     def _node(self) -> dict[str, dict[str, Any]]:
         from dataclasses import replace
 
-        from fourier_depth_ros.cli.benchmark_node import CASES, measure_node
+        from fourier_depth_ros.benchmark.node import CASES, measure_node
 
         try:
             import rclpy  # noqa: F401
@@ -238,8 +238,8 @@ class _Run:
             from fourier_depth_ros.ros.conversions import points_to_msg
         except ImportError:
             return None
+        from fourier_depth_ros.benchmark.timing import take_turns
         from fourier_depth_ros.core.geometry import Intrinsics
-        from fourier_depth_ros.tools.benchmark.timing import take_turns
 
         camera = Intrinsics(fx=525.0, fy=525.0, cx=319.5, cy=239.5, width=640, height=480)
         depth = np.full((480, 640), 2.0, np.float32)
@@ -270,7 +270,7 @@ def _calibration(rgb: np.ndarray, checkpoint: Checkpoint, folder: Path) -> list[
 
     from fourier_depth_ros.config import PAPER_RATIOS
     from fourier_depth_ros.core.crops import extract_crops
-    from fourier_depth_ros.tools.photographs import PHOTOGRAPHS, write_photographs
+    from fourier_depth_ros.demo.photographs import PHOTOGRAPHS, write_photographs
 
     try:
         write_photographs(folder)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sensor_msgs.msg import CameraInfo, CompressedImage, Image
     from std_msgs.msg import Header
 
-    from fourier_depth_ros.tools.sources import Frame, FrameSource
+    from fourier_depth_ros.images.picture import Picture, PictureSource
 
 #: decoded before the first picture is published, so that decoding doesn't cost rate [bytes]
 AHEAD_BYTES = 500_000_000
@@ -48,7 +48,7 @@ def camera(
             photographs.
         rate: Pictures a second [Hz]; 0 plays a video or a bag at its own pace.
         hfov: Field of view across the width [degrees], assumed where there is no calibration.
-        frame_id: The headers' frame: x right, y down, z forward (REP 103).
+        frame_id: The headers' picture: x right, y down, z forward (REP 103).
         compressed: Publish image/compressed (JPEG) in place of image.
         loop: Start over at the end; without, wait for a subscriber and play once.
         namespace: ROS namespace of the node and its topics.
@@ -63,7 +63,7 @@ def camera(
     if not 0 < hfov < 180:
         raise ValueError(f"hfov is {hfov:g}, expected degrees in (0, 180)")
     with stop_on_signals() as stop:
-        from fourier_depth_ros.tools.sources import open_source
+        from fourier_depth_ros.images.sources import open_source
 
         source = open_source(_demo_photographs() if path == Path("demo") else path)
         with _camera_node(namespace) as node:
@@ -74,7 +74,7 @@ def camera(
 
 def _demo_photographs() -> Path:
     """The photographs of `fourier-depth demo`, in the user's cache."""
-    from fourier_depth_ros.tools.photographs import write_photographs
+    from fourier_depth_ros.demo.photographs import write_photographs
 
     folder = Path.home() / ".cache" / "fourier_depth_ros" / "photographs"
     write_photographs(folder)
@@ -121,10 +121,10 @@ class _Shot(NamedTuple):
 
 
 class _Shots:
-    """A source's frames as messages; iterable as often as the source."""
+    """A source's pictures as messages; iterable as often as the source."""
 
     def __init__(
-        self, node: Node, source: FrameSource, hfov: float, frame_id: str, compressed: bool
+        self, node: Node, source: PictureSource, hfov: float, frame_id: str, compressed: bool
     ) -> None:
         self._logger = node.get_logger()
         self._source = source
@@ -135,28 +135,28 @@ class _Shots:
     def __iter__(self) -> Iterator[_Shot]:
         return map(self._shot, self._source)
 
-    def _shot(self, frame: Frame) -> _Shot:
+    def _shot(self, picture: Picture) -> _Shot:
         from std_msgs.msg import Header
 
+        from fourier_depth_ros.images.calibration import intrinsics_from_hfov
         from fourier_depth_ros.ros.conversions import image_to_msg, intrinsics_to_msg
-        from fourier_depth_ros.tools.sources import intrinsics_from_hfov
 
-        height, width = frame.rgb.shape[:2]
-        intrinsics = frame.intrinsics
+        height, width = picture.rgb.shape[:2]
+        intrinsics = picture.intrinsics
         if intrinsics is None:
             intrinsics = intrinsics_from_hfov(width, height, self._hfov)
             self._logger.warning(
-                f"{frame.name} has no calibration: assuming a field of view of {self._hfov:g} "
+                f"{picture.name} has no calibration: assuming a field of view of {self._hfov:g} "
                 f"degrees (fx = {intrinsics.fx:.1f} px of {width}), which depth scales with. "
                 f"Give --hfov, or a camera_info.yaml beside the pictures",
                 once=True,
             )
         header = Header(frame_id=self._frame_id)
         if self._compressed:
-            image = _jpeg_msg(frame.rgb, header)
+            image = _jpeg_msg(picture.rgb, header)
         else:
-            image = image_to_msg(frame.rgb, header, encoding="rgb8")
-        return _Shot(image, intrinsics_to_msg(intrinsics, header), frame.stamp_ns)
+            image = image_to_msg(picture.rgb, header, encoding="rgb8")
+        return _Shot(image, intrinsics_to_msg(intrinsics, header), picture.stamp_ns)
 
 
 def _jpeg_msg(rgb: UInt8[np.ndarray, "height width 3"], header: Header) -> CompressedImage:

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fourier_depth_ros.cli.child import child
+from fourier_depth_ros.demo.child import child
 
 if TYPE_CHECKING:
-    from fourier_depth_ros.ros.listener import DepthListener
+    from fourier_depth_ros.demo.listener import DepthListener
 
 #: Each phase: its name, and the parameter that a live call sets before it.
 PHASES = (
@@ -56,10 +56,10 @@ def demo(*, out: Path = Path("demo"), seconds: float = 8.0, rate: float = 10.0) 
     """
     import rclpy
 
-    from fourier_depth_ros.ros.listener import DepthListener
+    from fourier_depth_ros.demo.contact_sheet import write_contact_sheet
+    from fourier_depth_ros.demo.listener import DepthListener
+    from fourier_depth_ros.demo.photographs import write_photographs
     from fourier_depth_ros.ros.transport import use_shared_memory_profile
-    from fourier_depth_ros.tools.contact_sheet import write_contact_sheet
-    from fourier_depth_ros.tools.photographs import write_photographs
 
     photographs = write_photographs(out / "photographs")
     # this machine only, and a namespace of its own: nothing else on the network is disturbed
@@ -108,8 +108,8 @@ def _summary(name: str, ratios: list[float], listener: DepthListener) -> Phase:
     import numpy as np
     import torch
 
-    from fourier_depth_ros.core.metrics import abs_rel
-    from fourier_depth_ros.tools.photographs import MOTORCYCLE_CAMERA, motorcycle_depth
+    from fourier_depth_ros.demo.photographs import MOTORCYCLE_CAMERA, motorcycle_depth
+    from fourier_depth_ros.evaluation.metrics import abs_rel
 
     truth = torch.from_numpy(motorcycle_depth())
     shot: Any = listener.latest.get((MOTORCYCLE_CAMERA.width, MOTORCYCLE_CAMERA.height))

@@ -51,12 +51,12 @@ def evaluate(
     import torch
 
     from fourier_depth_ros.core.checkpoint import file_digest
-    from fourier_depth_ros.tools.data.collection import RgbdCollection
-    from fourier_depth_ros.tools.data.nyu import NyuDepth
-    from fourier_depth_ros.tools.evaluation import evaluate_checkpoints
-    from fourier_depth_ros.tools.evaluation_page import write_page
-    from fourier_depth_ros.tools.evaluation_report import markdown, report
-    from fourier_depth_ros.tools.processes import join_processes
+    from fourier_depth_ros.data.collection import RgbdCollection
+    from fourier_depth_ros.data.nyu import NyuDepth
+    from fourier_depth_ros.data.processes import join_processes
+    from fourier_depth_ros.evaluation.evaluate import evaluate_checkpoints
+    from fourier_depth_ros.evaluation.page import write_page
+    from fourier_depth_ros.evaluation.report import markdown, report
 
     # a GPU's convolutions would round float32 to TF32, and the figures be its own
     torch.backends.cudnn.allow_tf32 = False

@@ -62,7 +62,7 @@ def _crops(pictures: tuple[Path, ...], config: CheckpointConfig, count: int) -> 
 
     from fourier_depth_ros.config import PAPER_RATIOS
     from fourier_depth_ros.core.crops import extract_crops
-    from fourier_depth_ros.tools.sources import open_source
+    from fourier_depth_ros.images.sources import open_source
 
     generator = torch.Generator().manual_seed(0)
     chosen: list[Tensor] = []

@@ -11,7 +11,7 @@ from fourier_depth_ros.cli.rgbd_flags import RgbdFlags
 from fourier_depth_ros.config import PAPER_RATIOS, CombinationSettings, CropsName
 
 if TYPE_CHECKING:
-    from fourier_depth_ros.tools.fitting import FitReport
+    from fourier_depth_ros.fitting.fit import FitReport
 
 
 def fit(
@@ -53,11 +53,11 @@ def fit(
         reading: how to read the data.
     """
     from fourier_depth_ros.core.checkpoint import load_checkpoint, save_checkpoint
+    from fourier_depth_ros.data.collection import RgbdCollection, hold_out
+    from fourier_depth_ros.data.processes import join_processes
+    from fourier_depth_ros.fitting.figure import can_draw, write_figure
+    from fourier_depth_ros.fitting.fit import fit_combination
     from fourier_depth_ros.resources import find_checkpoint
-    from fourier_depth_ros.tools.data.collection import RgbdCollection, hold_out
-    from fourier_depth_ros.tools.fitting import fit_combination
-    from fourier_depth_ros.tools.fitting_figure import can_draw, write_figure
-    from fourier_depth_ros.tools.processes import join_processes
 
     if crops == "shared" and crop_ratios != PAPER_RATIOS:
         raise ValueError("crop-ratios are of the corners; crops 'shared' fits all it can have")

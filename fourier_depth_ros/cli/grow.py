@@ -22,7 +22,7 @@ def grow(source: Path, out: Path, /, *, trunk: TrunkName = "resnet152") -> None:
     import torch
 
     from fourier_depth_ros.core.checkpoint import load_checkpoint, save_checkpoint
-    from fourier_depth_ros.core.growth import grow as deepen
+    from fourier_depth_ros.training.growth import grow as deepen
 
     checkpoint = load_checkpoint(source)
     network = deepen(checkpoint.network, trunk)

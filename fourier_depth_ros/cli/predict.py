@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from fourier_depth_ros.config import CombinationSettings
     from fourier_depth_ros.core.estimator import DepthEstimator
     from fourier_depth_ros.core.geometry import Intrinsics
-    from fourier_depth_ros.tools.sources import Frame
+    from fourier_depth_ros.images.picture import Picture
 
 
 def predict(
@@ -60,10 +60,10 @@ def predict(
     import tqdm
 
     from fourier_depth_ros.core.estimator import limit_depth
+    from fourier_depth_ros.images.sources import open_source
+    from fourier_depth_ros.images.writing import write_depth
     from fourier_depth_ros.resources import find_checkpoint
     from fourier_depth_ros.runtime import open_estimator
-    from fourier_depth_ros.tools.sources import open_source
-    from fourier_depth_ros.tools.writing import write_depth
 
     if fx is not None and not fx > 0:
         raise ValueError(f"fx is {fx:g}, expected a positive number of pixels")
@@ -79,14 +79,14 @@ def predict(
     chosen = estimator.combination
     out.mkdir(parents=True, exist_ok=True)
     written: Counter[str] = Counter()
-    frames = (frame for source in sources for frame in source)
-    for frame in tqdm.tqdm(frames, unit="picture", disable=None):
-        intrinsics = _intrinsics(frame, fx)
-        picture = torch.from_numpy(frame.rgb).permute(2, 0, 1)
-        depth = limit_depth(estimator.predict(picture, intrinsics).depth, 0.0, max_depth, "nan")
-        written[frame.name] += 1  # two folders may hold the same name
-        count = written[frame.name]
-        stem = frame.name if count == 1 else f"{frame.name}_{count}"
+    pictures = (picture for source in sources for picture in source)
+    for picture in tqdm.tqdm(pictures, unit="picture", disable=None):
+        intrinsics = _intrinsics(picture, fx)
+        image = torch.from_numpy(picture.rgb).permute(2, 0, 1)
+        depth = limit_depth(estimator.predict(image, intrinsics).depth, 0.0, max_depth, "nan")
+        written[picture.name] += 1  # two folders may hold the same name
+        count = written[picture.name]
+        stem = picture.name if count == 1 else f"{picture.name}_{count}"
         files = write_depth(out, stem, depth.cpu().numpy(), max_depth)
         if json:
             summary = {
@@ -127,13 +127,13 @@ def _choose(
     )
 
 
-def _intrinsics(frame: Frame, fx: float | None) -> Intrinsics | None:
+def _intrinsics(picture: Picture, fx: float | None) -> Intrinsics | None:
     """The picture's own intrinsics, else those that --fx means."""
     from fourier_depth_ros.core.geometry import Intrinsics
 
-    if frame.intrinsics is not None or fx is None:
-        return frame.intrinsics
-    height, width = frame.rgb.shape[:2]
+    if picture.intrinsics is not None or fx is None:
+        return picture.intrinsics
+    height, width = picture.rgb.shape[:2]
     return Intrinsics(fx, fx, (width - 1) / 2, (height - 1) / 2, width, height)
 
 

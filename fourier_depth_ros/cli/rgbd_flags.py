@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from fourier_depth_ros.tools.data.sample import RgbdDataset
+    from fourier_depth_ros.data.sample import RgbdDataset
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class RgbdFlags:
         Raises:
             ValueError: no paths. FileNotFoundError, ValueError, ImportError: as open_rgbd.
         """
-        from fourier_depth_ros.tools.data.opening import RgbdOptions, open_rgbd
+        from fourier_depth_ros.data.opening import RgbdOptions, open_rgbd
 
         if not paths:
             raise ValueError("no data given; give --data PATH, a folder of pairs, a bag or NYUv2")

@@ -48,10 +48,10 @@ def simulate(
 
     import tqdm
 
-    from fourier_depth_ros.tools.simulator.assets import find_assets
-    from fourier_depth_ros.tools.simulator.contact import write_contact_sheet
-    from fourier_depth_ros.tools.simulator.dataset import Options, write_summary
-    from fourier_depth_ros.tools.simulator.simulation import simulate_rooms
+    from fourier_depth_ros.simulator.assets import find_assets
+    from fourier_depth_ros.simulator.contact_sheet import write_contact_sheet
+    from fourier_depth_ros.simulator.dataset import Options, write_summary
+    from fourier_depth_ros.simulator.simulation import simulate_rooms
 
     if rooms < 1:
         raise ValueError(f"rooms is {rooms}, expected 1 or more")

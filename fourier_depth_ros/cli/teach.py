@@ -25,8 +25,12 @@ def teach(
     from itertools import chain
 
     from fourier_depth_ros.config import DepthSpace
-    from fourier_depth_ros.tools.data.opening import RgbdOptions, open_rgbd
-    from fourier_depth_ros.tools.teacher import train_head, write_depth_maps, write_features
+    from fourier_depth_ros.data.opening import RgbdOptions, open_rgbd
+    from fourier_depth_ros.training.teacher.depth import (
+        train_head,
+        write_depth_maps,
+        write_features,
+    )
 
     # a folder of pictures without depth/ holds photographs
     with_depth = [(path / "depth").is_dir() or not (path / "rgb").is_dir() for path in data]

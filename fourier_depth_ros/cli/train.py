@@ -17,8 +17,8 @@ def train(*, config: Path, resume: bool = False, minutes: float | None = None) -
         resume: go on where the last saved state in the run's folder is.
         minutes: stop after so many, with the state saved; resume another day.
     """
-    from fourier_depth_ros.tools.training import train as run
-    from fourier_depth_ros.tools.training_config import load_train_config
+    from fourier_depth_ros.training.config import load_train_config
+    from fourier_depth_ros.training.train import train as run
 
     for result in run(load_train_config(config), resume, minutes):
         best = f"AbsRel {result.best:.4f} on held-out pictures, {result.checkpoint}"

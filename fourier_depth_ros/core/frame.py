@@ -25,8 +25,8 @@ from fourier_depth_ros.core.crops import (
     merge_crops,
 )
 from fourier_depth_ros.core.fourier import FourierCombiner
-from fourier_depth_ros.core.losses import to_depth
 from fourier_depth_ros.core.network import DepthEstimationNetwork, FoldedNetwork
+from fourier_depth_ros.core.space import to_depth
 from fourier_depth_ros.core.uncertainty import candidate_spread, standard_deviation
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}

@@ -27,7 +27,7 @@ from jaxtyping import UInt8
 from rclpy.logging import get_logger
 from sensor_msgs.msg import Image
 
-from fourier_depth_ros.core.imaging import decode_image, fields_of
+from fourier_depth_ros.images.encodings import decode_image, fields_of
 
 _BAYER = ("rggb", "bggr", "gbrg", "grbg")
 #: Bytes of a pixel in the encodings that are cv_bridge's to convert.

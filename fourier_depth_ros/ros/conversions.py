@@ -15,9 +15,9 @@ from jaxtyping import Float32, UInt8
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
 from std_msgs.msg import Header
 
-from fourier_depth_ros.core.camera_info import image_from_sensor, intrinsics_from_camera_info
 from fourier_depth_ros.core.geometry import Intrinsics
-from fourier_depth_ros.core.imaging import (
+from fourier_depth_ros.images.camera_info import image_from_sensor, intrinsics_from_camera_info
+from fourier_depth_ros.images.encodings import (
     decode_compressed,
     decode_depth,
     decode_image,

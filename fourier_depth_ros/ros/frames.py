@@ -10,13 +10,13 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from fourier_depth_ros.core.estimator import DepthEstimator, DepthPrediction, limit_depth
 from fourier_depth_ros.core.geometry import Intrinsics
-from fourier_depth_ros.core.imaging import ImageError
-from fourier_depth_ros.node_parameters import NodeParameters
+from fourier_depth_ros.images.encodings import ImageError
 from fourier_depth_ros.ros.camera import Camera, intrinsics_of, scaled_info
 from fourier_depth_ros.ros.conversions import image_from_msg
 from fourier_depth_ros.ros.monitor import Monitor, StageClock
 from fourier_depth_ros.ros.outputs import DepthFrame, DepthOutputs
 from fourier_depth_ros.ros.parameters import NOT_CALIBRATED
+from fourier_depth_ros.ros.settings import NodeParameters
 
 #: Seconds between two log lines of the same kind.
 THROTTLE = 5.0

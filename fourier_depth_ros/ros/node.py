@@ -28,7 +28,6 @@ except ImportError:  # Humble
     from rclpy.qos_event import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
 
 from fourier_depth_ros.core.checkpoint import file_digest
-from fourier_depth_ros.node_parameters import NodeParameters
 from fourier_depth_ros.resources import find_checkpoint
 from fourier_depth_ros.ros import parameters
 from fourier_depth_ros.ros.camera import Camera
@@ -38,6 +37,7 @@ from fourier_depth_ros.ros.monitor import Monitor
 from fourier_depth_ros.ros.outputs import DepthOutputs
 from fourier_depth_ros.ros.pacing import PacedEstimator
 from fourier_depth_ros.ros.parameters import ParameterError
+from fourier_depth_ros.ros.settings import NodeParameters
 from fourier_depth_ros.ros.signals import Stop, stop_on_signals
 from fourier_depth_ros.ros.transport import input_qos, use_shared_memory_profile
 from fourier_depth_ros.ros.worker import LatestWorker

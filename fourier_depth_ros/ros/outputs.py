@@ -11,9 +11,9 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from std_msgs.msg import Float64MultiArray, Header
 
 from fourier_depth_ros.core.geometry import Intrinsics, scale_intrinsics
-from fourier_depth_ros.core.imaging import colorize_depth
-from fourier_depth_ros.node_parameters import NodeParameters
+from fourier_depth_ros.images.encodings import colorize_depth
 from fourier_depth_ros.ros.conversions import depth_to_msg, image_to_msg, points_to_msg
+from fourier_depth_ros.ros.settings import NodeParameters
 from fourier_depth_ros.ros.transport import latched_qos, output_qos
 
 

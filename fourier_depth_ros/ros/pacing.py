@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fourier_depth_ros.config import CombinationSettings
 from fourier_depth_ros.core.estimator import DepthEstimator
-from fourier_depth_ros.node_parameters import NodeParameters
+from fourier_depth_ros.ros.settings import NodeParameters
 
 #: Frames after a step that tell nothing: graphs are captured, caches are filled.
 SETTLE = 2

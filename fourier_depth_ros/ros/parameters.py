@@ -19,7 +19,7 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 from fourier_depth_ros.config import PRESETS, CheckpointConfig, Preset
-from fourier_depth_ros.node_parameters import NodeParameters
+from fourier_depth_ros.ros.settings import NodeParameters
 
 #: Parameters that rclpy itself declares.
 _FOREIGN = ("use_sim_time", "start_type_description_service", "qos_overrides.")

@@ -7,13 +7,11 @@ from hypothesis import strategies as st
 
 from fourier_depth_ros.config import DepthSpace
 from fourier_depth_ros.core.losses import (
-    balance,
     depth_balanced_euclidean_loss,
     euclidean_loss,
     log_depth_loss,
-    to_depth,
-    unbalance,
 )
+from fourier_depth_ros.core.space import balance, to_depth, unbalance
 
 SPACE = DepthSpace()
 

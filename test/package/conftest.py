@@ -57,7 +57,7 @@ def describe(share: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]
     pytest.importorskip("ament_index_python")
     for name in launch_modules():
         monkeypatch.delitem(sys.modules, name)  # the real ones, where there are any
-    monkeypatch.syspath_prepend(str(Path(__file__).parent / "standin"))
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "helpers" / "standin"))
 
     def load(file: str):
         (path,) = (share / "launch").rglob(file)  # as `ros2 launch` looks for it

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from layout import ROOT
 
-from fourier_depth_ros.node_parameters import NodeParameters
+from fourier_depth_ros.ros.settings import NodeParameters
 
 YAML = ROOT / "config" / "depth.yaml"
 BOUNDS = ("ge", "gt", "le")

@@ -13,7 +13,7 @@ import pytest
 from installs import copy_source, run, where_from
 from layout import PACKAGE
 
-from fourier_depth_ros.core.imaging import decode_compressed
+from fourier_depth_ros.images.encodings import decode_compressed
 
 
 class Installed(NamedTuple):

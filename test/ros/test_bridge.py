@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sensor_msgs.msg import Image
 
-from fourier_depth_ros.core.imaging import ImageError, decode_image, fields_of
+from fourier_depth_ros.images.encodings import ImageError, decode_image, fields_of
 from fourier_depth_ros.ros import bridge
 from fourier_depth_ros.ros.bridge import PIXEL_BYTES, decode_by_cv_bridge, working_cv_bridge
 from fourier_depth_ros.ros.conversions import image_from_msg

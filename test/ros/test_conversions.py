@@ -22,7 +22,7 @@ from sensor_msgs.msg import (
 from std_msgs.msg import Header
 
 from fourier_depth_ros.core.geometry import Intrinsics
-from fourier_depth_ros.core.imaging import ImageError
+from fourier_depth_ros.images.encodings import ImageError
 from fourier_depth_ros.ros.conversions import (
     depth_from_msg,
     depth_to_msg,

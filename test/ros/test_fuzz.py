@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, RegionOfInterest
 from std_msgs.msg import Header
 
-from fourier_depth_ros.core.imaging import ImageError
-from fourier_depth_ros.node_parameters import NodeParameters
+from fourier_depth_ros.images.encodings import ImageError
 from fourier_depth_ros.ros.camera import intrinsics_of, scaled_info
 from fourier_depth_ros.ros.conversions import depth_from_msg, image_from_msg
 from fourier_depth_ros.ros.parameters import is_live
+from fourier_depth_ros.ros.settings import NodeParameters
 
 #: encoding: (bytes of a pixel, sides a multiple of (rows, columns), smallest side)
 TABLE = {
@@ -160,7 +160,8 @@ def test_a_live_node_survives_parameters_from_three_processes(graph, depths, dom
     graph.send_info()
     assert graph.set(min_depth=0, max_depth=1).successful
     path = os.pathsep.join(filter(None, sys.path))
-    command = [sys.executable, str(Path(__file__).with_name("parameter_fuzzer.py")), str(domain)]
+    fuzzer = Path(__file__).parents[1] / "helpers" / "parameter_fuzzer.py"
+    command = [sys.executable, str(fuzzer), str(domain)]
     others = [
         subprocess.Popen(
             [*command, str(seed), str(SETS)],

@@ -8,32 +8,14 @@ import numpy as np
 import pytest
 import torch
 from checkpoints import save_constant
-from harness import PATIENCE, set_parameters
+from harness import set_parameters, state, transition
 from lifecycle_msgs.msg import State, Transition
-from lifecycle_msgs.srv import ChangeState, GetState
 from safetensors import safe_open
 from safetensors.torch import save
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
 from fourier_depth_ros.ros.conversions import depth_from_msg
-
-
-def transition(graph, number):
-    """Whether it succeeded. A busy server may lose a new client's first call, or its answer."""
-    request = ChangeState.Request(transition=Transition(id=number))
-    before = state(graph)
-    for _ in range(4):
-        try:
-            return graph.call(ChangeState, "depth/change_state", request, PATIENCE / 4).success
-        except AssertionError:
-            if state(graph) != before:
-                return True
-    raise AssertionError(f"transition {number} has no answer")
-
-
-def state(graph):
-    return graph.call_again(GetState, "depth/get_state", GetState.Request()).current_state.id
 
 
 def test_a_missing_checkpoint_is_a_failure_with_a_reason_and_a_retry_works(

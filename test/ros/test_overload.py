@@ -13,11 +13,10 @@ import numpy as np
 import pytest
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray
-from harness import CAMERA, set_parameters
+from harness import CAMERA, set_parameters, state, transition
 from lifecycle_msgs.msg import State, Transition
 from sensor_msgs.msg import Image, PointCloud2
 from std_msgs.msg import Header
-from test_lifecycle import state, transition
 
 from fourier_depth_ros.ros.conversions import depth_from_msg, intrinsics_to_msg
 

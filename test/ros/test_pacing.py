@@ -4,8 +4,8 @@ import pytest
 from checkpoints import constant_checkpoint
 
 from fourier_depth_ros.core.estimator import DepthEstimator
-from fourier_depth_ros.node_parameters import NodeParameters
 from fourier_depth_ros.ros.pacing import FORGET, FRAMES, LATE, SETTLE, PacedEstimator, Pacer
+from fourier_depth_ros.ros.settings import NodeParameters
 
 COSTS = [1, 2, 5, 9, 10, 18]
 

@@ -16,9 +16,9 @@ from fourier_depth_ros.config import (
     Uncertainty,
     shared_ratios,
 )
-from fourier_depth_ros.node_parameters import NodeParameters
 from fourier_depth_ros.ros import parameters
 from fourier_depth_ros.ros.parameters import ParameterError
+from fourier_depth_ros.ros.settings import NodeParameters
 
 PRESETS = {
     "fast": Preset(crop_ratios=(1.0,), use_flips=False, crops=1),

@@ -17,9 +17,9 @@ from sensor_msgs.msg import Image
 
 from fourier_depth_ros.config import Uncertainty
 from fourier_depth_ros.core.estimator import DepthPrediction
-from fourier_depth_ros.node_parameters import NodeParameters
 from fourier_depth_ros.ros.conversions import depth_from_msg
 from fourier_depth_ros.ros.frames import finish
+from fourier_depth_ros.ros.settings import NodeParameters
 
 NAN, INF = math.nan, math.inf
 SIGMA = Uncertainty(floor=0.3, per_depth=0.2, per_spread=1.2)

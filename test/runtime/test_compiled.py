@@ -11,7 +11,7 @@ import torch
 
 from fourier_depth_ros.runtime.compiled import _InBatches
 
-SCRIPT = Path(__file__).with_name("compile_frame.py")
+SCRIPT = Path(__file__).parents[1] / "helpers" / "compile_frame.py"
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from checkpoints import SHARED_RATIOS
 
 from fourier_depth_ros.config import CombinationSettings
 from fourier_depth_ros.core.estimator import DepthEstimator
-from fourier_depth_ros.core.losses import to_depth
+from fourier_depth_ros.core.space import to_depth
 from fourier_depth_ros.runtime import open_backend
 
 NEEDS = {"onnxruntime": ("onnxruntime", "onnx", "onnxscript"), "openvino": ("openvino",)}

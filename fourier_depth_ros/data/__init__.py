@@ -1,0 +1,1 @@
+"""RGB-D pictures with true depth: folders, bags, NYU Depth v2."""

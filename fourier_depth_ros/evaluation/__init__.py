@@ -1,0 +1,1 @@
+"""How far predicted depth is from true depth: protocols, metrics, intervals, reports."""

@@ -1,0 +1,96 @@
+"""One page of pictures: where the depth is best, as usual, and worst."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fourier_depth_ros.data.collection import RgbdCollection
+from fourier_depth_ros.data.processes import Processes
+from fourier_depth_ros.data.sample import RgbdSample
+from fourier_depth_ros.evaluation.evaluate import Evaluation, enlarge
+from fourier_depth_ros.images.encodings import colorize_depth
+
+#: Pictures of each kind.
+EACH = 3
+#: Relative error at which the error map saturates.
+_WORST_SHOWN = 0.5
+
+
+def choose_pictures(evaluation: Evaluation) -> list[tuple[str, int, float]]:
+    """(kind, number, AbsRel) of the best, median and worst pictures by the best row's AbsRel."""
+    sums = evaluation.sums["eigen"]
+    subject = evaluation.subjects[0]
+    errors = sums.of_each("abs_rel")[:, evaluation.column(subject, subject.best)]
+    order = errors.argsort(stable=True).tolist()
+    each = min(EACH, max(1, len(order) // 3))
+    middle = (len(order) - each) // 2
+    kinds = {"best": order[:each], "median": order[middle : middle + each], "worst": order[-each:]}
+    chosen = {}  # of very few pictures one may be several kinds: the last counts
+    for kind, places in kinds.items():
+        for place in places:
+            chosen[place] = kind
+    numbers = sums.numbers.tolist()
+    return [(kind, numbers[place], float(errors[place])) for place, kind in chosen.items()]
+
+
+def write_page(
+    path: Path, evaluation: Evaluation, samples: RgbdCollection, processes: Processes
+) -> None:
+    """A row a picture: picture, truth, the network alone, the best row, and its relative error.
+
+    ``samples`` are read once more, the network is not run. All processes must call this; the first
+    one writes.
+    """
+    chosen = choose_pictures(evaluation)
+    numbers = {number for _, number, _ in chosen}
+    mine = {number: evaluation.maps[number] for number in numbers & evaluation.maps.keys()}
+    maps = {number: m for part in processes.gather(mine) for number, m in part.items()}
+    if not processes.first:
+        return
+    shown = {number: sample for number, _, sample in samples if number in numbers}
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    titles = [
+        "picture",
+        "truth",
+        "network only (r = 1)",
+        evaluation.subjects[0].best,
+        "|d - t| / t",
+    ]
+    figure, axes = plt.subplots(
+        len(chosen),
+        len(titles),
+        figsize=(2.4 * len(titles), 1.95 * len(chosen) + 0.6),
+        squeeze=False,
+        layout="constrained",
+    )
+    for row, (kind, number, error) in zip(axes, chosen, strict=True):
+        image = _draw_row(row, shown[number], maps[number])
+        row[0].set_ylabel(f"{kind}\nAbsRel {error:.3f}\n{shown[number].name}", fontsize=7)
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title, fontsize=9)
+    for axis in axes.flat:
+        axis.set_xticks([])
+        axis.set_yticks([])
+    figure.colorbar(image, ax=axes[:, -1], label="relative error", shrink=0.5)
+    figure.savefig(path, dpi=100)
+    plt.close(figure)
+
+
+def _draw_row(row: Any, sample: RgbdSample, grids: torch.Tensor) -> Any:
+    """Draws one picture's row; depth shares the colours of its truth. Returns the error map."""
+    truth = sample.depth
+    maps = enlarge(grids.float(), truth.shape).numpy()
+    near, far = np.nanpercentile(truth, (1, 99))
+    row[0].imshow(sample.rgb)
+    for axis, depth in zip(row[1:4], (truth, *maps), strict=True):
+        axis.imshow(colorize_depth(depth.astype(np.float32), 0.9 * near, 1.1 * far))
+    row[1].set_xlabel(f"{near:.1f} to {far:.1f} m", fontsize=7)
+    return row[4].imshow(np.abs(maps[1] - truth) / truth, vmin=0, vmax=_WORST_SHOWN, cmap="magma")

@@ -1,0 +1,221 @@
+"""What an evaluation says: figures with intervals as JSON, and Markdown tables of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+
+from fourier_depth_ros.evaluation.bootstrap import DRAWS, interval, room_draws
+from fourier_depth_ros.evaluation.evaluate import Evaluation, Subject
+from fourier_depth_ros.evaluation.metrics import RANGES
+from fourier_depth_ros.evaluation.protocols import Protocol
+from fourier_depth_ros.fitting.rows import PAIR
+
+#: Figures are rounded to so many digits after the point, in JSON and tables alike.
+DIGITS = 4
+#: Keys of the metrics, and their names in tables.
+HEADINGS = {
+    "abs_rel": "AbsRel",
+    "sq_rel": "SqRel",
+    "rmse": "RMSE",
+    "rmse_log": "RMSE(log)",
+    "log10": "log10",
+    "si_log": "SI log",
+    "delta1": "δ<1.25",
+    "delta2": "δ<1.25²",
+    "delta3": "δ<1.25³",
+    "abs_rel_scaled": "AbsRel, median-scaled",
+    "spearman": "Spearman",
+}
+_COMPARED = ("rmse", "abs_rel", "abs_rel_scaled")
+#: Quoted, never measured by this project.
+PUBLISHED_RMSE = 0.572
+
+Figures = dict[str, Any]
+
+
+def report(evaluation: Evaluation) -> Figures:
+    """All figures: each row in both protocols, differences of rows and checkpoints, NYUv2's table.
+
+    Differences and their intervals are over the same drawn rooms: positive means a larger error.
+    """
+    rooms = next(iter(evaluation.sums.values())).groups
+    sections = {p.name: _section(evaluation, p) for p in evaluation.protocols}
+    return {
+        "pictures": len(rooms),
+        "rooms": len(set(rooms.tolist())),
+        "without_truth": evaluation.without_truth,
+        "unreadable": evaluation.unreadable,
+        "checkpoints": {s.name: {"loss": s.loss, "best_row": s.best} for s in evaluation.subjects},
+        "bootstrap": f"{DRAWS} draws of rooms, 95 % intervals; null: a single room",
+        "protocols": sections,
+        "nyu_depth_v2": _nyu_table(evaluation, sections),
+    }
+
+
+def _section(evaluation: Evaluation, protocol: Protocol) -> Figures:
+    """One protocol's figures."""
+    sums = evaluation.sums[protocol.name]
+    values = {k: v[0] for k, v in protocol.metrics(sums).items()}
+    draws = room_draws(sums.groups)
+    drawn = None if draws is None else protocol.metrics(sums, draws)
+    ends = {} if drawn is None else {name: interval(v) for name, v in drawn.items()}
+    rows: dict[str, Figures] = {subject.name: {} for subject in evaluation.subjects}
+    for column, method in enumerate(evaluation.methods):
+        rows[method.checkpoint][method.row] = {
+            **{name: _rounded(value[column]) for name, value in values.items()},
+            "interval": {n: [_rounded(e) for e in end[:, column]] for n, end in ends.items()}
+            or None,
+        }
+    differences = [
+        {
+            "of": list(of),
+            "minus": list(minus),
+            **{
+                metric: _difference(
+                    values[metric], None if drawn is None else drawn[metric], columns
+                )
+                for metric in _COMPARED
+            },
+        }
+        for of, minus, columns in _comparisons(evaluation)
+    ]
+    return {"label": protocol.label, "rows": rows, "differences": differences}
+
+
+def _comparisons(
+    evaluation: Evaluation,
+) -> Iterator[tuple[tuple[str, str], tuple[str, str], tuple[int, int]]]:
+    """Each checkpoint's best rows against r = 1 and the means; the checkpoints' best rows."""
+
+    def pair(a: Subject, row_a: str, b: Subject, row_b: str) -> Any:
+        columns = (evaluation.column(a, row_a), evaluation.column(b, row_b))
+        return (a.name, row_a), (b.name, row_b), columns
+
+    for subject in evaluation.subjects:
+        for row in (subject.network_only, PAIR, subject.mean):
+            if row != subject.best:
+                yield pair(subject, subject.best, subject, row)
+        if subject.shared_best is not None:
+            for row in (subject.network_only, subject.mean, subject.best):
+                yield pair(subject, subject.shared_best, subject, row)
+    first = evaluation.subjects[0]
+    for other in evaluation.subjects[1:]:
+        for a, b in ((other.best, first.best), (other.network_only, first.network_only)):
+            yield pair(other, a, first, b)
+
+
+def _difference(values: Tensor, drawn: Tensor | None, columns: tuple[int, int]) -> Figures:
+    a, b = columns
+    ends = None
+    if drawn is not None:
+        ends = [_rounded(end) for end in interval(drawn[:, a] - drawn[:, b])]
+    return {"value": _rounded(values[a] - values[b]), "interval": ends}
+
+
+def _nyu_table(evaluation: Evaluation, sections: dict[str, Figures]) -> list[Figures]:
+    """The paper's figure as others quote it, and ours only where it was measured."""
+    rows: list[Figures] = [
+        {
+            "method": "Lee et al. 2018",
+            "rmse": PUBLISHED_RMSE,
+            "source": "quoted by others; not measured by this project",
+        }
+    ]
+    for subject in evaluation.subjects:
+        measured = sections["authors"]["rows"][subject.name][subject.best]["rmse"]
+        rows.append(
+            {
+                "method": f"{subject.name}: {subject.best}",
+                "rmse": measured if evaluation.nyu else None,
+                "source": "measured here" if evaluation.nyu else "not measured here",
+            }
+        )
+    return rows
+
+
+def markdown(figures: Figures) -> str:
+    """The report as tables, for a README or a model card."""
+    parts = [
+        f"{figures['pictures']} pictures of {figures['rooms']} rooms; "
+        f"{figures['without_truth']} without true depth, {figures['unreadable']} unreadable. "
+        f"Depth in m; in brackets 95 % intervals of a bootstrap over rooms."
+    ]
+    for section in figures["protocols"].values():
+        parts.append(f"## {section['label']}")
+        for name, rows in section["rows"].items():
+            loss = figures["checkpoints"][name]["loss"]
+            parts += [f"### {name} ({loss} loss)", _ablation_table(rows), _parts_table(rows)]
+        parts.append(_differences_table(section["differences"]))
+    parts += ["## NYU Depth v2, test split, authors' protocol", _nyu_markdown(figures)]
+    return "\n\n".join(parts)
+
+
+def _ablation_table(rows: dict[str, Figures]) -> str:
+    def cell(row: Figures, metric: str) -> str:
+        shown = _shown(row[metric])
+        ends = row["interval"] and row["interval"][metric]
+        return (
+            f"{shown} [{_shown(ends[0])}, {_shown(ends[1])}]"
+            if ends and metric == "rmse"
+            else shown
+        )
+
+    lines = [[name, *(cell(row, metric) for metric in HEADINGS)] for name, row in rows.items()]
+    return _table(["method", *HEADINGS.values()], lines)
+
+
+def _parts_table(rows: dict[str, Figures]) -> str:
+    """AbsRel and RMSE at depth edges, and by true depth."""
+    names = {"edge": "depth edges", **{part: part for part in RANGES}}
+    lines = [
+        [
+            name,
+            *(f"{_shown(row[f'{p}/abs_rel'])} / {_shown(row[f'{p}/rmse'])}" for p in names),
+        ]
+        for name, row in rows.items()
+    ]
+    return _table(["AbsRel / RMSE", *names.values()], lines)
+
+
+def _differences_table(differences: list[Figures]) -> str:
+    def cell(figure: Figures) -> str:
+        ends = figure["interval"]
+        bracket = f" [{ends[0]:+.{DIGITS}f}, {ends[1]:+.{DIGITS}f}]" if ends else ""
+        return f"{figure['value']:+.{DIGITS}f}{bracket}"
+
+    lines = []
+    for d in differences:
+        (ours, row), (theirs, other) = d["of"], d["minus"]
+        name = f"{row} - {other}" if ours == theirs else f"{ours}: {row} - {theirs}: {other}"
+        lines.append([name, *(cell(d[metric]) for metric in _COMPARED)])
+    return _table(["difference", *(HEADINGS[metric] for metric in _COMPARED)], lines)
+
+
+def _nyu_markdown(figures: Figures) -> str:
+    lines = [
+        [
+            row["method"],
+            row["source"] if row["rmse"] is None else f"{row['rmse']} ({row['source']})",
+        ]
+        for row in figures["nyu_depth_v2"]
+    ]
+    return _table(["method", "RMSE [m]"], lines)
+
+
+def _table(heads: list[str], lines: list[list[str]]) -> str:
+    rows = [heads, ["---"] * len(heads), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _rounded(value: Tensor) -> float | None:
+    """None for NaN, which JSON doesn't have."""
+    number = float(value)
+    return round(number, DIGITS) + 0.0 if math.isfinite(number) else None
+
+
+def _shown(value: float | None) -> str:
+    return "-" if value is None else f"{value:.{DIGITS}f}"

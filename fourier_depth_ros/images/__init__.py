@@ -1,0 +1,1 @@
+"""Bytes and files to pictures and back: encodings, calibration, files, videos, bags."""

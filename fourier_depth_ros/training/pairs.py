@@ -1,0 +1,86 @@
+"""The pairs of a training run: to learn from, and held out."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fourier_depth_ros.data.opening import RgbdOptions
+from fourier_depth_ros.training.cache import Pair, PairCache, cached_pairs
+from fourier_depth_ros.training.config import DataConfig, TrainConfig
+
+
+class PairList(Sequence[Pair]):
+    """Pairs out of several caches."""
+
+    def __init__(self, places: list[tuple[PairCache, int]]) -> None:
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> Pair:  # type: ignore[override]  # no slices
+        cache, place = self._places[index]
+        return cache[place]
+
+    def __add__(self, other: PairList) -> PairList:
+        return PairList(self._places + other._places)
+
+    def subset(self, indices: list[int]) -> PairList:
+        """Some of the pairs."""
+        return PairList([self._places[i] for i in indices])
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The two sides of the data, apart by group or by source."""
+
+    train: PairList
+    held_out: PairList
+
+
+def open_training_data(config: TrainConfig) -> TrainingData:
+    """The data of a run, decoded into the cache on the first call; photographs come last.
+
+    Raises:
+        ValueError, FileNotFoundError, ImportError: as cached_pairs and split_groups.
+    """
+    pairs = _open(config, [source for source in config.data if source.truth])
+    photographs = _open(config, [source for source in config.data if not source.truth])
+    if config.held_out:
+        return TrainingData(pairs + photographs, _open(config, config.held_out))
+    kept, held_out = split_groups(pairs, config.held_out_share)
+    return TrainingData(pairs.subset(kept) + photographs, pairs.subset(held_out))
+
+
+def _open(config: TrainConfig, sources: Sequence[DataConfig]) -> PairList:
+    root: Path = config.cache or config.out / "cache"
+    places: list[tuple[PairCache, int]] = []
+    for source in sources:
+        options = RgbdOptions(**source.model_dump(exclude={"path"}))
+        cache = cached_pairs(source.path, options, root, config.cached_side)
+        places += [(cache, index) for index in range(len(cache))]
+    return PairList(places)
+
+
+def split_groups(pairs: Sequence[Pair], share: float) -> tuple[list[int], list[int]]:
+    """Indices of the pairs to train on, and of about ``share`` of the groups to hold out.
+
+    The side of a group is a hash of its name: the same in every process and on every day.
+
+    Raises:
+        ValueError: one side is empty.
+    """
+    sides: tuple[list[int], list[int]] = ([], [])
+    for index in range(len(pairs)):
+        hashed = zlib.crc32(pairs[index].group.encode()) / 2**32
+        sides[hashed < share].append(index)
+    if not all(sides):
+        groups = len({pair.group for pair in pairs})
+        raise ValueError(
+            f"held_out_share {share:g} of {groups} groups (rooms, scenes, bags) leaves nothing on "
+            f"one side; name other data under held_out, or change the share"
+        )
+    return sides

@@ -1,0 +1,180 @@
+"""Batches of training samples, each a function of the seed and its number alone.
+
+Sample s of a stage is picture s mod n of epoch s div n, in an order and with an augmentation that
+follow from (seed, epoch) and (seed, s). So a resumed run sees what an uninterrupted one would have
+seen, and so do several processes that share a batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from fourier_depth_ros.config import DepthSpace, NetworkConfig
+from fourier_depth_ros.training.augment import (
+    View,
+    canonical_truth,
+    cut_view,
+    random_view,
+    resize_rgb,
+    shift_colours,
+    warp_depth,
+    warp_features,
+)
+from fourier_depth_ros.training.cache import Pair
+from fourier_depth_ros.training.config import AugmentConfig
+from fourier_depth_ros.training.teacher.distillation import TeacherMaps
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Training samples on their way to the network.
+
+    crops: (n, 3, side, side) uint8 RGB. truth: (n, rows, columns) float32 [canonical m], NaN
+    invalid. Of a teacher, or None: features (n, channels, k, k), k = the side of layer3's map;
+    taught, its depth, as truth.
+    """
+
+    crops: Tensor
+    truth: Tensor
+    features: Tensor | None = None
+    taught: Tensor | None = None
+
+    @property
+    def known(self) -> Tensor:
+        """(2,): in how many cells ``truth`` and ``taught`` are known."""
+        depths = (self.truth, self.truth[:0] if self.taught is None else self.taught)
+        return torch.stack([depth.isfinite().sum() for depth in depths])
+
+    def to(self, device: torch.device) -> Batch:
+        """The batch on a device."""
+        return Batch(
+            self.crops.to(device),
+            self.truth.to(device),
+            None if self.features is None else self.features.to(device),
+            None if self.taught is None else self.taught.to(device),
+        )
+
+
+class _Sample(NamedTuple):
+    crop: np.ndarray
+    truth: Tensor
+    features: Tensor | None = None
+    taught: Tensor | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class SampleMaker:
+    """Makes the samples of one stage out of its pairs.
+
+    ``colour_samples``: over so many samples, colour changes grow to their full strength.
+    """
+
+    pairs: Sequence[Pair]
+    network: NetworkConfig
+    space: DepthSpace
+    augment: AugmentConfig
+    seed: int
+    colour_samples: float
+    teacher: TeacherMaps | None = None
+
+    def training_batch(self, first: int, count: int) -> Batch:
+        """Samples first .. first + count - 1 of the stage, augmented."""
+        samples = []
+        for sample in range(first, first + count):
+            epoch, place = divmod(sample, len(self.pairs))
+            pair = self.pairs[int(_order(len(self.pairs), self.seed, epoch)[place])]
+            rng = np.random.default_rng((self.seed, 1, sample))
+            view = random_view(rng, self.augment)
+            grown = min(1.0, sample / self.colour_samples) if self.colour_samples else 1.0
+            crop, truth = self._sample(pair, view)
+            crop = shift_colours(crop, rng, self.augment.colour * grown)
+            samples.append(_Sample(crop, truth, *self._taught(pair, view)))
+        return _collate(samples)
+
+    def whole_batch(self, indices: Sequence[int]) -> Batch:
+        """Whole pictures as they are, for validation."""
+        return _collate([_Sample(*self._sample(self.pairs[i], View())) for i in indices])
+
+    def _sample(self, pair: Pair, view: View) -> tuple[np.ndarray, Tensor]:
+        seen = cut_view(pair, view)
+        crop = resize_rgb(seen.rgb, self.network.input_size)
+        return crop, canonical_truth(seen, self.space, self.network.map_size)
+
+    def _taught(self, pair: Pair, view: View) -> tuple[Tensor | None, Tensor | None]:
+        """The teacher's features and depth as the view sees them."""
+        features = depth = None
+        size = pair.depth.shape
+        if self.teacher is not None and self.teacher.features is not None:
+            side = -(-self.network.input_size // 16)  # layer3's stride
+            whole = self.teacher.read_features(pair.name)
+            features = warp_features(whole, view, size, (side, side))
+        if self.teacher is not None and self.teacher.depth is not None:
+            depth = warp_depth(
+                self.teacher.read_depth(pair.name), view, size, self.network.map_size
+            )
+            depth = depth.where((depth > 0) & (depth <= self.space.max_depth), torch.nan)
+        return features, depth
+
+
+@lru_cache(maxsize=4)
+def _order(count: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng((seed, 0, epoch)).permutation(count)
+
+
+def _collate(samples: Sequence[_Sample]) -> Batch:
+    return Batch(
+        # channels last, as the convolutions want it
+        torch.from_numpy(np.stack([one.crop for one in samples])).permute(0, 3, 1, 2),
+        torch.stack([one.truth for one in samples]),
+        _stack([one.features for one in samples]),
+        _stack([one.taught for one in samples]),
+    )
+
+
+def _stack(parts: Sequence[Tensor | None]) -> Tensor | None:
+    known = [part for part in parts if part is not None]
+    return torch.stack(known) if known else None
+
+
+def prefetch(make: Callable[[int], T], numbers: Sequence[int], workers: int) -> Generator[T]:
+    """make(number) for each number, in order, prepared ahead by processes forked from this one.
+
+    Closing the iterator ends them, as the end of this process does. What they make travels through
+    shared memory. Raises: whatever ``make`` raises, when its turn comes.
+    """
+    loader = DataLoader(
+        _Calls(make, numbers), batch_size=None, num_workers=workers, multiprocessing_context="fork"
+    )
+    made = iter(loader)
+    try:
+        for value in made:
+            if isinstance(value, Exception):
+                raise value
+            yield value
+    finally:
+        del made  # ends the processes
+
+
+@dataclass(frozen=True, eq=False)
+class _Calls(Dataset[Any]):
+    make: Callable[[int], Any]
+    numbers: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, index: int) -> Any:
+        try:
+            return self.make(self.numbers[index])
+        except Exception as error:  # raised here, DataLoader would put a traceback into its message
+            return error

@@ -1,0 +1,1 @@
+"""A frozen DINOv2 that teaches: its features, a depth head on them, distillation."""

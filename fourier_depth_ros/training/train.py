@@ -1,0 +1,186 @@
+"""Training the depth estimation network in two stages (Lee et al. 2018, sec. 3.1 and 3.2).
+
+Read `train`, then `train_stage`, top to bottom. Lightning Fabric places the network on its device,
+casts, scales and synchronises gradients; the loop is here. Several processes (torchrun) share each
+batch; batch norm takes its statistics from each process's own part.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import cv2
+import torch
+from torch import Tensor
+
+from fourier_depth_ros.config import CheckpointConfig
+from fourier_depth_ros.core.checkpoint import Checkpoint, save_checkpoint
+from fourier_depth_ros.core.losses import depth_loss, log_depth_loss
+from fourier_depth_ros.training.config import TrainConfig
+from fourier_depth_ros.training.log import TrainingLog
+from fourier_depth_ros.training.pairs import TrainingData, open_training_data
+from fourier_depth_ros.training.samples import Batch
+from fourier_depth_ros.training.schedule import Schedule, rate_factor
+from fourier_depth_ros.training.stage import BEST, STATE, StageRun, launch, set_up
+from fourier_depth_ros.training.state import read_progress, save_state
+from fourier_depth_ros.training.teacher.distillation import feature_loss
+from fourier_depth_ros.training.validation import ValidationReport, held_out_samples, validate
+
+if TYPE_CHECKING:
+    from lightning_fabric import Fabric
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """How far a stage came: ``best`` AbsRel on the held-out pictures, and that checkpoint."""
+
+    name: str
+    step: int
+    steps: int
+    best: float
+    checkpoint: Path
+
+
+def train(
+    config: TrainConfig, resume: bool = False, minutes: float | None = None
+) -> list[StageResult]:
+    """Run the stages one after the other; stop after ``minutes``, to be resumed another day.
+
+    Each stage leaves in OUT/NAME: best.safetensors (a checkpoint, to be fitted), state.safetensors
+    (to resume from), log.jsonl and samples/.
+
+    Raises:
+        ValueError: a setting that cannot be; or a run is there already, and ``resume`` is not set.
+        ImportError: lightning-fabric, or what reads the data, is not installed.
+        RuntimeError: the loss is not finite any more.
+    """
+    deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
+    there = [s for s in config.stages if (config.out / s.name / STATE).is_file()]
+    if there and not resume:
+        raise ValueError(
+            f"{config.out / there[0].name} holds a run already; go on with --resume, or choose "
+            f"another `out`"
+        )
+    if config.threads is not None:
+        torch.set_num_threads(config.threads)
+    cv2.setNumThreads(1)  # the workers are the threads
+    fabric = launch(config)
+    with fabric.rank_zero_first():  # it makes the cache, the others find it
+        data = open_training_data(config)
+    results: list[StageResult] = []
+    for number, stage in enumerate(config.stages):
+        results.append(train_stage(fabric, config, number, data, deadline))
+        if results[-1].step < stage.steps:
+            break
+    return results
+
+
+def train_stage(
+    fabric: Fabric, config: TrainConfig, number: int, data: TrainingData, deadline: float
+) -> StageResult:
+    """One stage, from its start or from the state in its folder, to its end or the deadline."""
+    stage = config.stages[number]
+    folder = config.out / stage.name
+    if (folder / STATE).is_file() and (done := read_progress(folder / STATE)).step >= stage.steps:
+        return StageResult(stage.name, done.step, stage.steps, done.best, folder / BEST)
+    folder.mkdir(parents=True, exist_ok=True)
+    run = set_up(fabric, config, number, data)
+    progress = run.progress
+    log = TrainingLog(folder, progress.step, stage.steps, fabric.is_global_zero, config.tensorboard)
+    epoch = max(1, round(len(data.train) / config.batch))
+    schedule = Schedule(fabric, config, stage, epoch, deadline)
+
+    with closing(log), closing(run.batches()) as batches:
+        for passes in log.wait(batches):
+            rate = rate_factor(progress.step, stage)
+            for group in run.bare_optimizer.param_groups:
+                group["lr"] = rate * group["peak"]
+            losses = compute_gradients(run, passes)
+            norm = fabric.clip_gradients(
+                run.model, run.optimizer, max_norm=config.clip, error_if_nonfinite=False
+            )
+            run.optimizer.step()
+            run.optimizer.zero_grad()
+            progress.step += 1
+            run.average.update(run.student.network, progress.step)
+            log.add(losses, norm)
+
+            due = schedule.after(progress.step)
+            if due.log:
+                log.write_interval(fabric, progress.step, rate * stage.learning_rate, config.batch)
+            if due.validate:
+                report = validate(run)
+                log.write(progress.step, **{f"held_out/{k}": v for k, v in asdict(report).items()})
+                log.samples(progress.step, *held_out_samples(run), config.space.max_depth)
+                if report.abs_rel < progress.best:
+                    progress.best = report.abs_rel
+                    save_best(run, folder / BEST, data, report)
+            if due.save:
+                progress.scaler = fabric.strategy.precision.state_dict()
+                if fabric.is_global_zero:
+                    save_state(
+                        folder / STATE,
+                        run.student,
+                        run.average.network,
+                        run.bare_optimizer,
+                        progress,
+                    )
+            if due.stop:
+                break
+    fabric.barrier()  # the next stage reads what the first process wrote
+    return StageResult(stage.name, progress.step, stage.steps, progress.best, folder / BEST)
+
+
+def compute_gradients(run: StageRun, passes: list[Batch]) -> dict[str, Tensor]:
+    """Forward and backward of one step's passes; the losses of this process's part of it, weighted.
+
+    The sum in L = 1/(2N) sum (...)^2 (sec. 3.2) is over the whole batch, however it is divided into
+    passes and processes: N is counted first. The mean over processes of what this returns is L.
+    """
+    fabric, stage, space = run.fabric, run.stage, run.config.space
+    teacher = stage.teacher
+    counts = torch.stack([batch.known for batch in passes])
+    totals = fabric.all_reduce(counts.sum(dim=0), reduce_op="sum").clamp(min=1)
+    # DDP takes the mean of the processes' gradients, hence the world size
+    shares = counts * fabric.world_size / totals
+    sums: dict[str, Tensor] = {}
+    for i, batch in enumerate(passes):
+        with fabric.no_backward_sync(run.model, enabled=i < len(passes) - 1):
+            output, maps = run.model(batch.crops)
+            losses = {"truth": shares[i, 0] * depth_loss(output, batch.truth, space)}
+            if stage.log_weight:
+                known = batch.truth.isfinite()
+                relative = shares[i, 0] * log_depth_loss(output, batch.truth, known, space)
+                losses["log"] = stage.log_weight * relative
+            if teacher is not None and (seen := run.seen(batch)) is not None:
+                features = feature_loss(maps, seen) / len(passes)
+                losses["features"] = teacher.weight * features
+            if teacher is not None and batch.taught is not None:
+                taught = shares[i, 1] * depth_loss(output, batch.taught, space)
+                losses["taught"] = teacher.depth_weight * taught
+            fabric.backward(torch.stack(list(losses.values())).sum())
+        for name, loss in losses.items():
+            sums[name] = sums.get(name, 0.0) + loss.detach()
+    return sums
+
+
+def save_best(run: StageRun, path: Path, data: TrainingData, report: ValidationReport) -> None:
+    """Write the averaged network as a checkpoint, in float32: the next stage starts from it."""
+    if not run.fabric.is_global_zero:
+        return
+    config = run.config
+    sources = ", ".join(source.path.name for source in config.data)
+    description = CheckpointConfig(
+        network=run.train.network,
+        space=config.space,
+        metrics={f"held_out_{name}": value for name, value in asdict(report).items()},
+        description=config.description,
+        data=f"{len(data.train)} pictures of {sources}; {run.progress.step * config.batch} samples",
+        licence=config.licence,
+    )
+    save_checkpoint(path, Checkpoint(description, run.average.network), dtype=torch.float32)

@@ -1,0 +1,76 @@
+"""config/train/: every file is valid, and stage 2 begins where stage 1 ends."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+from trainings import run_config, stage
+
+from fourier_depth_ros.training.config import TrainConfig, load_train_config
+
+FOLDER = Path(__file__).parents[2] / "config" / "train"
+FILES = sorted(path.name for path in FOLDER.glob("*.yaml"))
+
+
+def test_there_are_the_files_that_the_documentation_names():
+    assert {
+        "nyu_resnet152_stage1.yaml",
+        "nyu_resnet152_stage2.yaml",
+        "rooms_resnet18.yaml",
+        "rooms_resnet18_again.yaml",
+    } <= set(FILES)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_file_is_valid_and_says_how_to_run_it(name):
+    config = load_train_config(FOLDER / name)
+    assert f"fourier-depth train --config config/train/{name}" in (FOLDER / name).read_text()
+    # the paper's order: original blocks first, then modified ones (sec. 3.1)
+    modified = [stage.modified for stage in config.stages]
+    assert modified == sorted(modified)
+    assert config.augment.zoom == 1.67  # down to the smallest ratio, 0.6
+
+
+def test_stage_two_of_nyu_starts_from_what_stage_one_leaves():
+    one, two = (load_train_config(FOLDER / f"nyu_resnet152_stage{i}.yaml") for i in (1, 2))
+    assert Path(two.stages[0].start) == one.out / one.stages[0].name / "best.safetensors"
+    assert (one.stages[0].modified, two.stages[0].modified) == (False, True)
+    assert one.stages[0].start == "imagenet"
+    assert two.stages[0].trunk_rate == 0.1
+    different = {"stages", "description"}
+    assert one.model_dump(exclude=different) == two.model_dump(exclude=different)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"stages": [stage(start="previous")]}, "the first stage has no previous one"),
+        ({"stages": [stage(), stage()]}, "two stages have the same name"),
+        ({"batch": 5, "micro_batch": 2}, "batch 5 is no multiple of micro_batch 2"),
+        ({"data": [{"path": "photos", "truth": False}]}, "photos has truth: false, so stage"),
+        ({"held_out": [{"path": "photos", "truth": False}]}, "measures nothing"),
+        ({"space": {"max_depth": 15.0}}, "reaches the vertex of g at 15 m"),
+    ],
+)
+def test_what_cannot_be_is_refused(changes, message, tmp_path):
+    with pytest.raises(ValidationError, match=message):
+        run_config(tmp_path, tmp_path, **changes)
+
+
+def test_a_file_s_mistakes_are_all_named(tmp_path):
+    path = tmp_path / "run.yaml"
+    given = run_config(tmp_path, tmp_path).model_dump(mode="json")
+    path.write_text(yaml.safe_dump(given))
+    assert load_train_config(path) == TrainConfig.model_validate(given)
+    path.write_text(yaml.safe_dump({**given, "epochs": 3, "trunk": "vgg16"}))
+    with pytest.raises(ValueError, match=r"run\.yaml: (?=.*epochs: Extra)(?=.*trunk: Input)"):
+        load_train_config(path)
+    path.write_text("out: [")
+    with pytest.raises(ValueError, match=r"run\.yaml is not YAML"):
+        load_train_config(path)
+
+
+def test_pictures_are_cached_with_the_detail_of_the_largest_zoom(tmp_path):
+    stages = [stage(), stage("stage2", input_size=100)]
+    assert run_config(tmp_path, tmp_path, stages=stages).cached_side == 167

@@ -97,6 +97,10 @@ def read_ahead(samples: Iterator[T], count: int = 4) -> Iterator[T]:
             yield sample  # type: ignore[misc]  # not the end
 
 
-def hold_out(room: int) -> bool:
-    """Whether the n-th room is one of the fifth that is held out: 1, 6, 11 and so on."""
-    return room % 5 == 1
+def hold_out(room: int, share: float = 0.2) -> bool:
+    """Whether the n-th room is one of the ``share`` that is held out; of a fifth 1, 6, 11, ...
+
+    Convention: rooms count in the data's order, from 0. Every n-th is held out, n = 1 / ``share``
+    rounded; so of two rooms one can be, and rooms that are added move none to the other side.
+    """
+    return room % round(1 / share) == 1

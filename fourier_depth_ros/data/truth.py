@@ -31,6 +31,20 @@ def resize_depth(
     return (total / share.clamp(min=1e-6)).where(share >= MIN_CELL_SHARE, torch.nan)
 
 
+def canonical_truth(
+    depth: Float[Tensor, "height width"],
+    factor: float,
+    size: tuple[int, int],
+    farthest: float = math.inf,
+) -> Float[Tensor, "rows columns"]:
+    """A picture's true depth [m] on a smaller grid [canonical m]: as a camera of phi_c sees it.
+
+    d phi_c / phi. ``factor`` is the picture's phi / phi_c, as core.geometry.focal_factor gives it;
+    beyond ``farthest`` [canonical m] depth is invalid. See resize_depth.
+    """
+    return resize_depth(depth, size, farthest * factor) / factor
+
+
 def fill_holes(
     truth: Float[Tensor, "height width"], guess: Float[Tensor, "height width"]
 ) -> Float[Tensor, "height width"]:

@@ -18,7 +18,7 @@ from fourier_depth_ros.core.geometry import focal_factor
 from fourier_depth_ros.data.collection import NumberedSample
 from fourier_depth_ros.data.processes import Processes
 from fourier_depth_ros.data.sample import RgbdSample
-from fourier_depth_ros.data.truth import MIN_VALID_SHARE, fill_holes, resize_depth
+from fourier_depth_ros.data.truth import MIN_VALID_SHARE, canonical_truth, fill_holes
 
 #: Key of the pictures that stream_candidates left out.
 DROPPED = -1
@@ -80,7 +80,8 @@ def stream_candidates(
     for number, room, sample in samples:
         if not processes.takes(number):
             continue
-        truth = resize_depth(torch.from_numpy(sample.depth / makers[0].focal_factor(sample)), GRID)
+        depth = torch.from_numpy(sample.depth)
+        truth = canonical_truth(depth, makers[0].focal_factor(sample), GRID)
         valid = torch.isfinite(truth)
         if valid.float().mean() < MIN_VALID_SHARE:
             used[DROPPED] += 1

@@ -8,12 +8,13 @@ from rclpy.clock import Clock
 from rclpy.impl.rcutils_logger import RcutilsLogger
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
+from fourier_depth_ros.clock import StageClock
 from fourier_depth_ros.core.estimator import DepthEstimator, DepthPrediction, limit_depth
 from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.images.encodings import ImageError
 from fourier_depth_ros.ros.camera import Camera, intrinsics_of, scaled_info
 from fourier_depth_ros.ros.conversions import image_from_msg
-from fourier_depth_ros.ros.monitor import Monitor, StageClock
+from fourier_depth_ros.ros.monitor import Monitor
 from fourier_depth_ros.ros.outputs import DepthFrame, DepthOutputs
 from fourier_depth_ros.ros.parameters import NOT_CALIBRATED
 from fourier_depth_ros.ros.settings import NodeParameters

@@ -13,20 +13,6 @@ import numpy as np
 WINDOW = 10.0
 
 
-class StageClock:
-    """Seconds spent in each stage of a frame, in order."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def mark(self, stage: str) -> None:
-        """The time since the last mark was ``stage``."""
-        now = time.perf_counter()
-        self.seconds[stage] = now - self._last
-        self._last = now
-
-
 @dataclass(frozen=True)
 class Snapshot:
     """The last WINDOW seconds. Ages [s] run from the image's stamp to the output's publication.

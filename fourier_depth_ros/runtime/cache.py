@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import nn
+
+from fourier_depth_ros.files import whole_folder
 
 
 def cache_directory() -> Path:
@@ -36,13 +37,6 @@ def cached(name: str, main: str, make: Callable[[Path], None]) -> Path:
     """
     folder = cache_directory() / name
     if not (folder / main).is_file():
-        with tempfile.TemporaryDirectory(dir=cache_directory(), prefix=".making_") as temporary:
-            made = Path(temporary) / "made"
-            made.mkdir()
-            make(made)
-            try:
-                made.rename(folder)
-            except OSError:
-                if not (folder / main).is_file():
-                    raise
+        with whole_folder(folder) as partial:
+            make(partial)
     return folder / main

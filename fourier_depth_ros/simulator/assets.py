@@ -10,13 +10,14 @@ import hashlib
 import logging
 import os
 import re
-import shutil
 import zipfile
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+
+from fourier_depth_ros.files import whole_folder
 
 logger = logging.getLogger(__name__)
 
@@ -200,22 +201,14 @@ def _unpack(archive: Path, cache: Path) -> Path:
     if target.is_dir():
         return target
     logger.info("unpacking %s into %s", archive, cache)
-    part = cache / f".{target.name}.{os.getpid()}"
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     try:
-        with zipfile.ZipFile(archive) as contents:
+        with whole_folder(target) as partial, zipfile.ZipFile(archive) as contents:
             names = contents.namelist()
             if archive.suffix == ".jar":
                 names = [n for n in names if n.startswith(RESOURCES) and not n.endswith(".class")]
-            contents.extractall(part, names)
+            contents.extractall(partial, names)
     except (zipfile.BadZipFile, EOFError) as error:
-        shutil.rmtree(part, ignore_errors=True)
         raise ValueError(f"{archive} is not a whole archive ({error}); install it anew") from error
-    try:
-        part.rename(target)  # atomic: a half-unpacked folder is never taken for a whole one
-    except OSError:
-        shutil.rmtree(part, ignore_errors=True)  # another process was faster
     return target
 
 

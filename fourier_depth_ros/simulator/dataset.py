@@ -20,6 +20,7 @@ import numpy as np
 import yaml
 
 from fourier_depth_ros.core.geometry import Intrinsics
+from fourier_depth_ros.files import whole_file
 from fourier_depth_ros.images.calibration import write_calibration
 
 SIMULATOR = 1  # another number: the same seeds give other pictures
@@ -82,10 +83,9 @@ def write_pair(
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     _, png = cv2.imencode(".png", millimetres, [cv2.IMWRITE_PNG_COMPRESSION, 1])
     _, jpeg = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), quality)
-    part = out / "rgb" / f".{name}.yaml.part"
-    write_calibration(part, intrinsics, name="simulated")
-    sizes = {f"rgb/{name}.yaml": part.stat().st_size}
-    part.replace(out / "rgb" / f"{name}.yaml")
+    with whole_file(out / "rgb" / f"{name}.yaml") as partial:
+        write_calibration(partial, intrinsics, name="simulated")
+        sizes = {f"rgb/{name}.yaml": partial.stat().st_size}
     for file, data in ((f"depth/{name}.png", png), (f"rgb/{name}.jpg", jpeg)):
         sizes[file] = len(data)
         write_whole(out / file, data.tobytes())
@@ -93,10 +93,9 @@ def write_pair(
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write ``data`` atomically: the file is whole or not there."""
-    part = path.with_name(f".{path.name}.part")
-    part.write_bytes(data)
-    part.replace(path)
+    """Write ``data``: the file is whole or not there."""
+    with whole_file(path) as partial:
+        partial.write_bytes(data)
 
 
 def room_record(out: Path, seed: int) -> dict[str, Any] | None:

@@ -12,7 +12,6 @@ import os
 import queue
 import random
 import signal
-import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -21,6 +20,7 @@ from typing import Any
 
 import cv2
 
+from fourier_depth_ros.clock import StageClock
 from fourier_depth_ros.simulator.assets import Assets, attribution
 from fourier_depth_ros.simulator.cycles import CyclesRenderer
 from fourier_depth_ros.simulator.dataset import (
@@ -79,14 +79,14 @@ class Simulator:
 
     def make(self, out: Path, seed: int) -> None:
         """The pictures of one room, each file at once in place, and rooms/SEED.json last."""
-        clock = _Clock()
+        clock = StageClock()
         stem = f"{seed:06d}"
         (out / "rooms" / f"{stem}.json").unlink(missing_ok=True)
         for folder in ("rgb", "depth", "rooms"):
             for left_over in (out / folder).glob(f".{stem}[_.]*"):
                 left_over.unlink(missing_ok=True)
         room = build_room(seed, self.assets, self.store)
-        clock.stop("build")
+        clock.mark("build")
         caster = self._load(room, seed, clock)
         files: dict[str, int] = {}
         dropped: Counter[str] = Counter()
@@ -99,20 +99,20 @@ class Simulator:
             reason = "crowded"
             if view:
                 reason = reject_shape(coarse_depth(caster, view.camera), view.close_up)
-            clock.stop("views")
+            clock.mark("views")
             if reason or view is None:
                 dropped[reason] += 1
                 continue
             light, depth = self.renderer.render(view.camera)
-            clock.stop("render")
+            clock.mark("render")
             rgb = develop(rnd, light)
             reason = reject_picture(rgb, depth)
-            clock.stop("develop")
+            clock.mark("develop")
             if reason:
                 dropped[reason] += 1
                 continue
             files |= write_pair(out, f"{stem}_{kept:03d}", rgb, depth, view.camera.intrinsics)
-            clock.stop("write")
+            clock.mark("write")
             kept += 1
         about = {
             "seed": seed,
@@ -121,37 +121,23 @@ class Simulator:
             "options": asdict(self.options),
             "pictures": kept,
             "dropped": dict(dropped),
-            "seconds": clock.seconds,
+            "seconds": {stage: round(taken, 4) for stage, taken in clock.seconds.items()},
             "files": files,
         }
         write_whole(out / "rooms" / f"{stem}.json", json.dumps(about, indent=1).encode())
 
-    def _load(self, room: Room, seed: int, clock: _Clock) -> Caster:
+    def _load(self, room: Room, seed: int, clock: StageClock) -> Caster:
         """Give a room to the renderer, with its light where that is not traced; it for rays."""
         if isinstance(self.renderer, CyclesRenderer):
             self.renderer.load(room)
             caster = Caster(room)
         else:
             baked = bake(room, seed)
-            clock.stop("bake")
+            clock.mark("bake")
             self.renderer.load(room, baked)
             caster = baked.caster
-        clock.stop("load")
+        clock.mark("load")
         return caster
-
-
-class _Clock:
-    """Wall time by stage [s]."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._last = time.perf_counter()
-
-    def stop(self, stage: str) -> None:
-        """Put the time since the last call down to ``stage``."""
-        now = time.perf_counter()
-        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + now - self._last, 4)
-        self._last = now
 
 
 def simulate_rooms(

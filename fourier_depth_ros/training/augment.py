@@ -17,7 +17,7 @@ from torch import Tensor
 
 from fourier_depth_ros.config import DepthSpace
 from fourier_depth_ros.core.crops import crop_size, extract_crops
-from fourier_depth_ros.data.truth import resize_depth
+from fourier_depth_ros.data.truth import canonical_truth
 from fourier_depth_ros.training.cache import Pair
 from fourier_depth_ros.training.config import AugmentConfig
 
@@ -97,15 +97,15 @@ def cut_view(pair: Pair, view: View) -> Pair:
     return Pair(pair.name, pair.group, rgb, depth, pair.focal * width / w)
 
 
-def canonical_truth(pair: Pair, space: DepthSpace, size: tuple[int, int]) -> Tensor:
-    """True depth [canonical m] on the network's map, (rows, columns) float32, NaN invalid.
+def pair_truth(pair: Pair, space: DepthSpace, size: tuple[int, int]) -> Tensor:
+    """A pair's canonical_truth on the network's map, (rows, columns) float32, NaN invalid.
 
-    d phi_c / phi: as a camera with phi_c would see it. A zoom of z makes phi z times as large, so
-    the target is d / z: what makes sec. 3.3's multiplication by 1/r valid. Depth beyond
-    ``max_depth``, which the head cannot express, is invalid.
+    A zoom of z makes phi z times as large, so the target is d / z: what makes sec. 3.3's
+    multiplication by 1/r valid. Depth beyond ``max_depth``, which the head cannot express, is
+    invalid.
     """
-    scale = space.canonical_focal / pair.focal
-    return resize_depth(_single(pair.depth), size, farthest=space.max_depth / scale) * scale
+    factor = pair.focal / space.canonical_focal
+    return canonical_truth(_single(pair.depth), factor, size, space.max_depth)
 
 
 def _single(depth: np.ndarray) -> Tensor:
@@ -135,7 +135,7 @@ def warp_depth(
 ) -> Tensor:
     """A whole picture's depth (h, w) [canonical m] as the view's own camera has it, ``cells``.
 
-    As warp_features, but NaN beyond the border; and divided by the zoom, as canonical_truth is.
+    As warp_features, but NaN beyond the border; and divided by the zoom, as pair_truth is.
     """
     height, width = size
     places = _places(view, size, cells)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +17,7 @@ from tqdm import tqdm
 from fourier_depth_ros.data.opening import RgbdOptions, open_rgbd
 from fourier_depth_ros.data.sample import RgbdSample
 from fourier_depth_ros.data.truth import resize_depth
+from fourier_depth_ros.files import whole_folder
 
 VERSION = 1
 
@@ -104,9 +103,7 @@ def _key(path: Path, options: RgbdOptions, short_side: int) -> str:
 
 def _build(path: Path, options: RgbdOptions, folder: Path, short_side: int) -> None:
     dataset = open_rgbd(path, options)
-    partial = folder.with_name(f"{folder.name}.{os.getpid()}.partial")
-    partial.mkdir(parents=True)
-    try:
+    with whole_folder(folder) as partial:
         meta: dict[str, list[str | float]] = {"names": [], "groups": [], "focals": []}
         rgb = depth = None
         for sample in tqdm(
@@ -131,10 +128,6 @@ def _build(path: Path, options: RgbdOptions, folder: Path, short_side: int) -> N
         rgb.flush()
         depth.flush()
         (partial / "meta.json").write_text(json.dumps({**meta, "skipped": dataset.skipped}))
-        os.replace(partial, folder)
-    except BaseException:
-        shutil.rmtree(partial, ignore_errors=True)
-        raise
 
 
 def _shrunk(height: int, width: int, short_side: int) -> tuple[int, int]:

@@ -93,7 +93,7 @@ class TrainConfig(Settings):
         (), description="to choose the best checkpoint; empty: a share of `data`"
     )
     held_out_share: float = Field(
-        0.1, gt=0, lt=1, description="share of the groups of `data`, where `held_out` is empty"
+        0.1, gt=0, le=0.5, description="share of the groups of `data`, where `held_out` is empty"
     )
     trunk: TrunkName
     space: DepthSpace = Field(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fourier_depth_ros.data.collection import hold_out
 from fourier_depth_ros.data.opening import RgbdOptions
 from fourier_depth_ros.training.cache import Pair, PairCache, cached_pairs
 from fourier_depth_ros.training.config import DataConfig, TrainConfig
@@ -68,19 +68,19 @@ def _open(config: TrainConfig, sources: Sequence[DataConfig]) -> PairList:
 def split_groups(pairs: Sequence[Pair], share: float) -> tuple[list[int], list[int]]:
     """Indices of the pairs to train on, and of about ``share`` of the groups to hold out.
 
-    The side of a group is a hash of its name: the same in every process and on every day.
+    By hold_out, as fit does it: in the groups' order.
 
     Raises:
         ValueError: one side is empty.
     """
     sides: tuple[list[int], list[int]] = ([], [])
+    order: dict[str, int] = {}
     for index in range(len(pairs)):
-        hashed = zlib.crc32(pairs[index].group.encode()) / 2**32
-        sides[hashed < share].append(index)
+        group = order.setdefault(pairs[index].group, len(order))
+        sides[hold_out(group, share)].append(index)
     if not all(sides):
-        groups = len({pair.group for pair in pairs})
         raise ValueError(
-            f"held_out_share {share:g} of {groups} groups (rooms, scenes, bags) leaves nothing on "
-            f"one side; name other data under held_out, or change the share"
+            f"held_out_share {share:g} of {len(order)} groups (rooms, scenes, bags) leaves "
+            f"nothing on one side; name other data under held_out, or change the share"
         )
     return sides

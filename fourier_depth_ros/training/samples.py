@@ -20,8 +20,8 @@ from torch.utils.data import DataLoader, Dataset
 from fourier_depth_ros.config import DepthSpace, NetworkConfig
 from fourier_depth_ros.training.augment import (
     View,
-    canonical_truth,
     cut_view,
+    pair_truth,
     random_view,
     resize_rgb,
     shift_colours,
@@ -108,7 +108,7 @@ class SampleMaker:
     def _sample(self, pair: Pair, view: View) -> tuple[np.ndarray, Tensor]:
         seen = cut_view(pair, view)
         crop = resize_rgb(seen.rgb, self.network.input_size)
-        return crop, canonical_truth(seen, self.space, self.network.map_size)
+        return crop, pair_truth(seen, self.space, self.network.map_size)
 
     def _taught(self, pair: Pair, view: View) -> tuple[Tensor | None, Tensor | None]:
         """The teacher's features and depth as the view sees them."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.files import whole_file
 
 _KEY = "fourier_depth_training"
 
@@ -78,11 +78,8 @@ def save_state(
     for index, values in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer.{index}.{name}": t for name, t in values.items()}
     stored = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    partial = path.with_name(f"{path.name}.partial")
-    save_file(stored, partial, metadata={_KEY: json.dumps(asdict(progress))})
-    with partial.open("rb") as file:
-        os.fsync(file.fileno())  # or a power cut may leave the name without the content
-    os.replace(partial, path)
+    with whole_file(path, durable=True) as partial:
+        save_file(stored, partial, metadata={_KEY: json.dumps(asdict(progress))})
 
 
 def load_state(path: Path, model: nn.Module, average: nn.Module, optimizer: Optimizer) -> Progress:

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from fourier_depth_ros.ros.monitor import Monitor, StageClock
+from fourier_depth_ros.ros.monitor import Monitor
 
 
 def test_counts_and_ages_of_the_window(monkeypatch):
@@ -34,12 +34,3 @@ def test_trouble_lasts_until_a_frame_works():
     monitor.published(0.1, {}, 0.0)
     assert monitor.snapshot().trouble == ""
     assert monitor.snapshot().failed == 1
-
-
-def test_stage_clock(monkeypatch):
-    ticks = iter([10.0, 10.5, 12.0])
-    monkeypatch.setattr(time, "perf_counter", lambda: next(ticks))
-    clock = StageClock()
-    clock.mark("decode")
-    clock.mark("predict")
-    assert clock.seconds == {"decode": 0.5, "predict": 1.5}

@@ -12,8 +12,8 @@ from fourier_depth_ros.core.crops import crop_boxes, extract_crops
 from fourier_depth_ros.data.truth import resize_depth
 from fourier_depth_ros.training.augment import (
     View,
-    canonical_truth,
     cut_view,
+    pair_truth,
     random_view,
     resize_rgb,
     shift_colours,
@@ -69,7 +69,7 @@ def test_canonical_targets_follow_the_zoom(pair):
     """d phi_c / phi: a wall at 3 m, phi 0.9, phi_c 0.6 is at 2 m; zoomed by 1.25, at 1.6 m."""
     wall = Pair("w", "w", pair.rgb, np.full((HEIGHT, WIDTH), 3.0, np.float16), FOCAL)
     for zoom, expected in ((1.0, 2.0), (1.25, 1.6)):
-        truth = canonical_truth(cut_view(wall, View(zoom=zoom)), SPACE, (25, 32))
+        truth = pair_truth(cut_view(wall, View(zoom=zoom)), SPACE, (25, 32))
         torch.testing.assert_close(truth, torch.full((25, 32), expected))
 
 
@@ -78,23 +78,21 @@ def test_a_camera_that_zooms_gets_the_same_target_as_a_crop(pair):
     crop = cut_view(pair, View(zoom=2.0, row=0.5, column=0.5))
     lens = Pair("l", "l", pair.rgb[25:75, 50:150], pair.depth[25:75, 50:150], 2 * FOCAL)
     np.testing.assert_array_equal(crop.rgb, lens.rgb)
-    torch.testing.assert_close(
-        canonical_truth(crop, SPACE, (5, 8)), canonical_truth(lens, SPACE, (5, 8))
-    )
+    torch.testing.assert_close(pair_truth(crop, SPACE, (5, 8)), pair_truth(lens, SPACE, (5, 8)))
 
 
 def test_truth_is_masked_where_unknown_or_too_far(pair):
     depth = np.full((HEIGHT, WIDTH), 3.0, np.float32)
     depth[:, :100] = np.nan
     depth[:50, 100:] = 18.1  # canonical 12.07 m, beyond max_depth
-    truth = canonical_truth(Pair("p", "p", pair.rgb, depth, FOCAL), SPACE, (2, 2))
+    truth = pair_truth(Pair("p", "p", pair.rgb, depth, FOCAL), SPACE, (2, 2))
     assert torch.isfinite(truth).tolist() == [[False, False], [False, True]]
     assert truth[1, 1] == pytest.approx(2.0)
 
 
 def test_truth_is_the_core_s_masked_average(pair):
     expected = resize_depth(torch.from_numpy(pair.depth) * (0.6 / 0.9), (25, 32))
-    torch.testing.assert_close(canonical_truth(pair, SPACE, (25, 32)), expected)
+    torch.testing.assert_close(pair_truth(pair, SPACE, (25, 32)), expected)
 
 
 def test_flip_mirrors_both(pair):
@@ -140,7 +138,7 @@ def test_a_teacher_s_depth_is_turned_and_divided_as_the_truth_is(pair, flip):
     canonical = pair.depth * (0.6 / FOCAL)
     whole = cv2.resize(canonical, (50, 25), interpolation=cv2.INTER_AREA)
     found = warp_depth(whole, view, (HEIGHT, WIDTH), (20, 40))
-    expected = canonical_truth(cut_view(pair, view), SPACE, (20, 40))
+    expected = pair_truth(cut_view(pair, view), SPACE, (20, 40))
     both = torch.isfinite(found) & torch.isfinite(expected)
     assert both.float().mean() > 0.95
     torch.testing.assert_close(found[both], expected[both], atol=0.02, rtol=0)

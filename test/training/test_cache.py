@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from rgbd import write_rgbd
 
-from fourier_depth_ros.training import cache
 from fourier_depth_ros.data.opening import RgbdOptions
+from fourier_depth_ros.training import cache
 from fourier_depth_ros.training.cache import cached_pairs
 
 

@@ -23,7 +23,8 @@ from fourier_depth_ros.core.geometry import focal_factor
 from fourier_depth_ros.core.losses import depth_balanced_euclidean_loss
 from fourier_depth_ros.core.space import to_depth
 from fourier_depth_ros.data.sample import RgbdDataset, RgbdSample
-from fourier_depth_ros.data.truth import resize_depth
+from fourier_depth_ros.data.truth import canonical_truth
+from fourier_depth_ros.files import whole_file
 from fourier_depth_ros.training.augment import resize_rgb
 from fourier_depth_ros.training.teacher.features import SIDE, load_dinov2
 
@@ -60,10 +61,8 @@ def write_features(data: RgbdDataset, model: Path, folder: Path, device: str = "
 
 
 def _save(path: Path, values: np.ndarray) -> None:
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
+    with whole_file(path) as partial, partial.open("wb") as file:
         np.save(file, values)
-    part.replace(path)
 
 
 class DepthHead(nn.Module):
@@ -120,10 +119,8 @@ def train_head(
 
 def canonical_map(sample: RgbdSample, space: DepthSpace) -> Tensor:
     """True depth [canonical m] on the network's map, NaN invalid or beyond ``max_depth``."""
-    depth = torch.from_numpy(
-        sample.depth / np.float32(focal_factor(sample.intrinsics, space.canonical_focal))
-    )
-    return resize_depth(depth, MAP, farthest=space.max_depth)
+    factor = focal_factor(sample.intrinsics, space.canonical_focal)
+    return canonical_truth(torch.from_numpy(sample.depth), factor, MAP, space.max_depth)
 
 
 @torch.inference_mode()

@@ -138,8 +138,7 @@ def main() -> None:
     photos = [folder / name for name in PHOTOGRAPHS[1:]] + given.photos
     pictures += [Picture(photo.stem, read(photo)) for photo in photos]
     estimator = open_estimator(given.checkpoint, device="cpu")
-    chosen = estimator.presets[given.preset].combination(estimator.combination)
-    estimator.set_combination(chosen)
+    estimator.use(given.preset)
     shown = [(picture, predict(estimator, picture)) for picture in pictures]
     print("| picture | AbsRel | median-scaled | disparity, scale and shift aligned | Spearman |")
     print("|---|---|---|---|---|")

@@ -168,7 +168,7 @@ class Preset(Settings):
 
     crop_ratios: tuple[float, ...]
     use_flips: bool
-    crops: float = Field(description="CombinationSettings.cost: 5 corners, or 2.36 if shared")
+    cost: float = Field(description="CombinationSettings.cost: 5 crops, or 2.36 if shared")
     expected_rmse: float | None = Field(
         None, description="held-out RMSE on the 72 x 96 grid [canonical m]; None before a fit"
     )
@@ -183,10 +183,10 @@ class Preset(Settings):
 
 #: What the presets are before a fit ranks the subsets.
 DEFAULT_PRESETS = {
-    "fast": Preset(crop_ratios=(1.0,), use_flips=False, crops=1),
-    "balanced": Preset(crop_ratios=(1.0, 0.85), use_flips=False, crops=5),
-    "accurate": Preset(crop_ratios=(1.0, 0.9, 0.8, 0.7), use_flips=False, crops=13),
-    "paper": Preset(crop_ratios=PAPER_RATIOS, use_flips=True, crops=66),
+    "fast": Preset(crop_ratios=(1.0,), use_flips=False, cost=1),
+    "balanced": Preset(crop_ratios=(1.0, 0.85), use_flips=False, cost=5),
+    "accurate": Preset(crop_ratios=(1.0, 0.9, 0.8, 0.7), use_flips=False, cost=13),
+    "paper": Preset(crop_ratios=PAPER_RATIOS, use_flips=True, cost=66),
 }
 
 
@@ -197,7 +197,7 @@ def _default_shared_presets(side: int) -> dict[str, Preset]:
         ratios = shared_ratios(side)[: len(corners.crop_ratios)]
         flips = corners.use_flips
         settings = CombinationSettings(crops="shared", crop_ratios=ratios, use_flips=flips)
-        presets[name] = Preset(crop_ratios=ratios, use_flips=flips, crops=settings.cost)
+        presets[name] = Preset(crop_ratios=ratios, use_flips=flips, cost=settings.cost)
     return presets
 
 
@@ -209,15 +209,12 @@ class FitConfig(Settings):
     presets: dict[str, Preset] = {}
 
 
-class CheckpointConfig(FitConfig):
-    """Everything about a checkpoint that is not a tensor; stored as JSON beside the weights.
-
-    What it has of FitConfig is the corners' fit; ``shared`` is that of shared crops, if any.
-    """
+class CheckpointConfig(Settings):
+    """Everything about a checkpoint that is not a tensor; stored as JSON beside the weights."""
 
     network: NetworkConfig
     space: DepthSpace
-    shared: FitConfig | None = None
+    fits: dict[CropsName, FitConfig] = Field({}, description="one for each way of making crops")
     metrics: dict[str, float] = {}
     description: str = ""
     data: str = ""
@@ -225,7 +222,7 @@ class CheckpointConfig(FitConfig):
 
     def fit_config(self, crops: CropsName) -> FitConfig:
         """What was fitted for this way of making crops; empty if nothing was."""
-        return self if crops == "corners" else self.shared or FitConfig()
+        return self.fits.get(crops, FitConfig())
 
     def presets_of(self, crops: CropsName) -> dict[str, Preset]:
         """fast, balanced, accurate and paper: the fit's own, or rough ones before a fit."""
@@ -233,6 +230,19 @@ class CheckpointConfig(FitConfig):
         if crops == "shared":
             rough = _default_shared_presets(self.network.input_size)
         return self.fit_config(crops).presets or rough
+
+    def with_preset(self, settings: CombinationSettings, name: str) -> CombinationSettings:
+        """``settings`` with the candidates that this preset has for their way of making crops.
+
+        Raises:
+            ValueError: no such preset.
+        """
+        presets = self.presets_of(settings.crops)
+        if name not in presets:
+            raise ValueError(
+                f"preset: '{name}' is not in this checkpoint, which has {', '.join(presets)}"
+            )
+        return presets[name].combination(settings)
 
     def ratios_of(self, crops: CropsName) -> tuple[float, ...]:
         """The ratios that were fitted, or before a fit all that there are to fit."""

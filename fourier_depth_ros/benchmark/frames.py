@@ -68,9 +68,8 @@ def measure_preset(
     settings: CombinationSettings | None = None
     for name, backend in backends.items():
         estimator = DepthEstimator(checkpoint, backend=backend)
-        chosen = estimator.config.presets_of(way)[preset]
-        settings = chosen.combination(estimator.combination.model_copy(update={"crops": way}))
-        estimator.set_combination(settings)
+        estimator.use(preset, way)
+        settings = estimator.combination
         tasks[f"frame {name}"] = frame = _frame(estimator, image)
         tasks[f"network {name}"] = network = _network(estimator, image, settings)
         for _ in range(3 if backend.name in ("graph", "compiled") else 1):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -29,11 +29,12 @@ def random_checkpoint(like: Checkpoint, trunk: TrunkName, side: int = 224) -> Ch
         if isinstance(module, Bottleneck):  # or the values grow to 1e8 over fifty blocks
             torch.nn.init.constant_(module.bn3.weight, 0.2)
     network.head.bias.fill_(3.0)
-    changes: dict[str, object] = {"network": config}
+    fits, statistics = dict(like.config.fits), dict(like.statistics)
     if side != like.config.network.input_size:
-        like = replace(like, shared_fit=None, shared_held_out=None)
-        changes["shared"] = None
-    return replace(like, config=like.config.model_copy(update=changes), network=network)
+        fits.pop("shared", None)
+        statistics.pop("shared", None)
+    changed = like.config.model_copy(update={"network": config, "fits": fits})
+    return Checkpoint(changed, network, statistics)
 
 
 @dataclass(frozen=True)

@@ -64,21 +64,28 @@ def measure_node(case: NodeCase, checkpoint: Path, device: str, folder: Path) ->
     node += [part for name, value in settings.items() for part in ("-p", f"{name}:={value}")]
     use_shared_memory_profile()
     rclpy.init(args=[])
-    ears = _ears(namespace)
+    listener = _listener(namespace)
     try:
-        with child([*camera, "--namespace", namespace], quiet=True) as eyes:
-            _spin(ears, lambda: ears.count_publishers(f"{namespace}/image") > 0, [eyes])
+        with child([*camera, "--namespace", namespace], quiet=True) as camera_process:
+            _spin(
+                listener,
+                lambda: listener.count_publishers(f"{namespace}/image") > 0,
+                [camera_process],
+            )
             start = time.monotonic()
-            with child(node, quiet=True) as brain:
-                _spin(ears, lambda: bool(ears.ages), [eyes, brain])
+            with child(node, quiet=True) as node_process:
+                processes = [camera_process, node_process]
+                _spin(listener, lambda: bool(listener.ages), processes)
                 first = time.monotonic() - start
-                return {"first_depth_s": round(first, 2), **_watch(ears, case, [eyes, brain])}
+                return {"first_depth_s": round(first, 2), **_watch(listener, case, processes)}
     finally:
-        ears.destroy_node()
+        listener.destroy_node()
         rclpy.try_shutdown()
 
 
-def _watch(ears: Any, case: NodeCase, processes: list[subprocess.Popen[bytes]]) -> dict[str, Any]:
+def _watch(
+    listener: Any, case: NodeCase, processes: list[subprocess.Popen[bytes]]
+) -> dict[str, Any]:
     import numpy as np
 
     from fourier_depth_ros.ros.diagnostics import resident_bytes
@@ -86,22 +93,22 @@ def _watch(ears: Any, case: NodeCase, processes: list[subprocess.Popen[bytes]]) 
     node = processes[1].pid
     settle = 2.0 if case.seconds else 10.0  # caches and allocators fill
     settled = time.monotonic() + settle
-    _spin(ears, lambda: time.monotonic() > settled, processes)
-    ears.ages.clear()
-    ears.stages.clear()
+    _spin(listener, lambda: time.monotonic() > settled, processes)
+    listener.ages.clear()
+    listener.stages.clear()
     start, ticks, memory = time.monotonic(), _cpu_seconds(node), resident_bytes(node)
     end = start + case.seconds if case.seconds else float("inf")
 
     def done() -> bool:
-        return time.monotonic() > end or 0 < case.frames <= len(ears.ages)
+        return time.monotonic() > end or 0 < case.frames <= len(listener.ages)
 
     patience = case.seconds + case.frames / 5 + PATIENCE
-    _spin(ears, done, processes, patience)
+    _spin(listener, done, processes, patience)
     elapsed = time.monotonic() - start
-    p50, p95, p99 = np.percentile(ears.ages, (50, 95, 99))
+    p50, p95, p99 = np.percentile(listener.ages, (50, 95, 99))
     found: dict[str, Any] = {
-        "frames": len(ears.ages),
-        "rate_hz": round(len(ears.ages) / elapsed, 2),
+        "frames": len(listener.ages),
+        "rate_hz": round(len(listener.ages) / elapsed, 2),
         "age_ms_p50": round(float(p50), 1),
         "age_ms_p95": round(float(p95), 1),
         "age_ms_p99": round(float(p99), 1),
@@ -109,12 +116,12 @@ def _watch(ears: Any, case: NodeCase, processes: list[subprocess.Popen[bytes]]) 
         "rss_mb": round(resident_bytes(node) / 1e6),
         "rss_gained_mb": round((resident_bytes(node) - memory) / 1e6, 1),
     }
-    beside = [each["decode"] + each["publish"] for each in ears.stages if "publish" in each]
+    beside = [each["decode"] + each["publish"] for each in listener.stages if "publish" in each]
     found["beside_predict_ms"] = round(median(beside), 2) if beside else None
     return found
 
 
-def _ears(namespace: str) -> Any:
+def _listener(namespace: str) -> Any:
     """A node that keeps the ages of depth images, and the stages of /diagnostics, both in ms."""
     import rclpy
     from diagnostic_msgs.msg import DiagnosticArray

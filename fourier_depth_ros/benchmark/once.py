@@ -38,7 +38,7 @@ def main() -> None:
 
     path, preset, backend, device = sys.argv[1:]
     estimator = open_estimator(Path(path), backend, device)
-    estimator.set_combination(estimator.presets[preset].combination(estimator.combination))
+    estimator.use(preset)
     image = torch.zeros(3, 480, 640, dtype=torch.uint8)
     estimator.predict(image).depth.cpu()
     first = time.perf_counter() - _START

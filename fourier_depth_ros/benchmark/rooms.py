@@ -26,7 +26,7 @@ def rmse_on(
     estimators = {}
     for name, backend in backends.items():
         estimator = estimators[name] = DepthEstimator(checkpoint, backend=backend)
-        estimator.set_combination(estimator.presets[preset].combination(estimator.combination))
+        estimator.use(preset)
     squares, pixels = dict.fromkeys(backends, 0.0), 0
     samples = open_rgbd(data)
     step = max(1, len(samples) // most)  # from all rooms, not from the first

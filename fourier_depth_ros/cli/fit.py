@@ -112,7 +112,7 @@ def _print(way: CropsName, report: FitReport, unreadable: int) -> None:
     for name, preset in report.presets.items():
         sigma = held.calibration[name]
         print(
-            f"preset {name}: {preset.crops:g} crops, ratios "
+            f"preset {name}: {preset.cost:g} crops, ratios "
             f"{', '.join(f'{ratio:.4g}' for ratio in preset.crop_ratios)}"
             f"{' with flips' if preset.use_flips else ''}, expected {preset.expected_rmse:.4f}\n"
             f"    within 1 sigma {sigma.coverage_1:.1%}, 2 sigma {sigma.coverage_2:.1%}; AUSE "

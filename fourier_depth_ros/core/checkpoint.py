@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from pydantic import ValidationError
@@ -29,11 +29,10 @@ from fourier_depth_ros.config import (
 from fourier_depth_ros.core.fourier import FourierCombiner
 from fourier_depth_ros.core.network import DepthEstimationNetwork
 from fourier_depth_ros.core.statistics import CombinerStatistics, Weights
+from fourier_depth_ros.files import whole_file
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _KEY = "fourier_depth"
-#: Prefix of a way's statistics among a file's tensors and a Checkpoint's fields.
-_PREFIX: dict[CropsName, str] = {"corners": "", "shared": "shared_"}
 
 
 class CheckpointError(ValueError):
@@ -81,38 +80,42 @@ class Fit:
         return self.solve(settings).combiner()
 
 
+class FitStatistics(NamedTuple):
+    """The tensors of a fit: of the pictures fitted on, and of those held out."""
+
+    fit: CombinerStatistics | None = None
+    held_out: CombinerStatistics | None = None
+
+
 @dataclass(frozen=True)
 class Checkpoint:
     """A network with its configuration and, once fitted, the statistics of its combination."""
 
     config: CheckpointConfig
     network: DepthEstimationNetwork
-    fit: CombinerStatistics | None = None
-    held_out: CombinerStatistics | None = None
-    shared_fit: CombinerStatistics | None = None
-    shared_held_out: CombinerStatistics | None = None
+    statistics: Mapping[CropsName, FitStatistics] = field(default_factory=dict)
 
     def fit_of(self, crops: CropsName) -> Fit:
         """All about the combination for one way of making crops."""
+        chosen = self.config.fit_config(crops)
         return Fit(
-            crops=crops,
-            ratios=self.config.ratios_of(crops),
-            hierarchy=self.config.fit_config(crops).hierarchy,
-            presets=self.config.fit_config(crops).presets,
-            statistics=getattr(self, f"{_PREFIX[crops]}fit"),
-            held_out=getattr(self, f"{_PREFIX[crops]}held_out"),
+            crops,
+            self.config.ratios_of(crops),
+            chosen.hierarchy,
+            chosen.presets,
+            *self.statistics.get(crops, FitStatistics()),
         )
 
     def with_fit(self, fit: Fit) -> Checkpoint:
         """This checkpoint with ``fit`` in place of what it had for that way of making crops."""
         chosen = FitConfig(fitted_ratios=fit.ratios, hierarchy=fit.hierarchy, presets=fit.presets)
-        if fit.crops == "shared":
-            config = self.config.model_copy(update={"shared": chosen})
-            return replace(
-                self, config=config, shared_fit=fit.statistics, shared_held_out=fit.held_out
-            )
-        config = self.config.model_copy(update=dict(chosen))
-        return replace(self, config=config, fit=fit.statistics, held_out=fit.held_out)
+        fits = {**self.config.fits, fit.crops: chosen}
+        parts = FitStatistics(fit.statistics, fit.held_out)
+        return replace(
+            self,
+            config=self.config.model_copy(update={"fits": fits}),
+            statistics={**self.statistics, fit.crops: parts},
+        )
 
 
 def save_checkpoint(
@@ -127,17 +130,16 @@ def save_checkpoint(
     for name, tensor in checkpoint.network.state_dict().items():
         stored = tensor.to(dtype) if tensor.is_floating_point() else tensor
         tensors[f"network.{name}"] = stored.detach().cpu().contiguous()
-    for crops, prefix in _PREFIX.items():
-        fit = checkpoint.fit_of(crops)
-        for part, statistics in (("fit", fit.statistics), ("held_out", fit.held_out)):
+    for crops, parts in checkpoint.statistics.items():
+        for part, statistics in parts._asdict().items():
             for name, tensor in statistics.tensors().items() if statistics else ():
                 smaller = part == "held_out" and tensor.is_floating_point()
-                tensors[f"{prefix}{part}.{name}"] = tensor.float() if smaller else tensor
+                tensors[f"{crops}.{part}.{name}"] = tensor.float() if smaller else tensor
     header = {"format_version": FORMAT_VERSION, "config": checkpoint.config.model_dump(mode="json")}
-    partial = Path(f"{path}.partial")
-    # save_file's would be for its owner alone; a robot's node may run as somebody else
-    partial.write_bytes(save(tensors, metadata={_KEY: json.dumps(header)}))
-    os.replace(partial, path)
+    content = save(tensors, metadata={_KEY: json.dumps(header)})
+    with whole_file(Path(path)) as partial:
+        # save_file's would be for its owner alone; a robot's node may run as somebody else
+        partial.write_bytes(content)
 
 
 def load_checkpoint(path: str | Path) -> Checkpoint:
@@ -158,19 +160,23 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
         raise CheckpointError(
             f"{path}: not a whole safetensors file ({error}); copy or download it again"
         ) from error
-    config = _parse_config(path, metadata)
+    config, tensors = _parse_config(path, metadata, tensors)
     network = _load_network(path, config, _part(tensors, "network"))
-    statistics = {
-        f"{prefix}{part}": _load_statistics(
-            path, config.fit_config(crops), _part(tensors, f"{prefix}{part}")
-        )
-        for crops, prefix in _PREFIX.items()
-        for part in ("fit", "held_out")
-    }
-    unknown = [n for n in tensors if n.split(".")[0] not in ("network", *statistics)]
+    parts = {(crops, part) for crops in config.fits for part in FitStatistics._fields}
+    known = ("network.", *(f"{crops}.{part}." for crops, part in parts))
+    unknown = [name for name in tensors if not name.startswith(known)]
     if unknown:
         raise CheckpointError(f"{path}: unexpected tensors {_some(unknown)}")
-    return Checkpoint(config, network, **statistics)
+    statistics = {
+        crops: FitStatistics(
+            *(
+                _load_statistics(path, chosen, _part(tensors, f"{crops}.{part}"))
+                for part in FitStatistics._fields
+            )
+        )
+        for crops, chosen in config.fits.items()
+    }
+    return Checkpoint(config, network, statistics)
 
 
 def file_digest(path: str | Path) -> str:
@@ -178,7 +184,10 @@ def file_digest(path: str | Path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:12]
 
 
-def _parse_config(path: Path, metadata: dict[str, str]) -> CheckpointConfig:
+def _parse_config(
+    path: Path, metadata: dict[str, str], tensors: dict[str, Tensor]
+) -> tuple[CheckpointConfig, dict[str, Tensor]]:
+    """A file's configuration and its tensors, by the names of this version."""
     if _KEY not in metadata:
         raise CheckpointError(
             f"{path}: a safetensors file, but not a fourier_depth checkpoint (no '{_KEY}' entry in "
@@ -186,17 +195,46 @@ def _parse_config(path: Path, metadata: dict[str, str]) -> CheckpointConfig:
         )
     try:
         header: dict[str, Any] = json.loads(metadata[_KEY])
-        version = header["format_version"]
-        if version != FORMAT_VERSION:
+        version, config = header["format_version"], header["config"]
+        if version == 1:
+            config, tensors = _from_version_1(config, tensors)
+        elif version != FORMAT_VERSION:
             raise CheckpointError(
-                f"{path}: format version {version}, this program reads version {FORMAT_VERSION}; "
-                f"{'update fourier_depth_ros' if version > FORMAT_VERSION else 'convert the file'}"
+                f"{path}: format version {version}, this program reads versions 1 to "
+                f"{FORMAT_VERSION}; update fourier_depth_ros"
             )
-        return CheckpointConfig.model_validate(header["config"])
+        return CheckpointConfig.model_validate(config), tensors
     except CheckpointError:
         raise
-    except (ValidationError, json.JSONDecodeError, KeyError, TypeError) as error:
+    except (ValidationError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: its configuration is broken: {error}") from error
+
+
+def _from_version_1(
+    config: dict[str, Any], tensors: dict[str, Tensor]
+) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Version 1 had the corners' fit at the top, and a preset's cost under the name crops."""
+    config = dict(config)
+    corners = {key: config.pop(key) for key in FitConfig.model_fields if key in config}
+    given = {"corners": corners, "shared": config.pop("shared", None)}
+    fits = {}
+    for crops, fit in given.items():
+        if not fit:
+            continue
+        presets = fit.get("presets", {})
+        renamed = {
+            name: {"cost" if key == "crops" else key: value for key, value in preset.items()}
+            for name, preset in presets.items()
+        }
+        fits[crops] = {**fit, "presets": renamed}
+    names = {"fit.": "corners.fit.", "held_out.": "corners.held_out."}
+    names |= {f"shared_{old}": f"shared.{old}" for old in ("fit.", "held_out.")}
+
+    def new_name(name: str) -> str:
+        part = f"{name.partition('.')[0]}."
+        return names.get(part, part) + name.removeprefix(part)
+
+    return {**config, "fits": fits}, {new_name(n): tensor for n, tensor in tensors.items()}
 
 
 def _load_network(

@@ -82,8 +82,9 @@ class DepthEstimator:
             "shared": checkpoint.fit_of("shared"),
         }
         if backend is None:
-            where = resolve_device(device)
-            backend = eager_backend(checkpoint.network, where, resolve_precision(precision, where))
+            chosen = resolve_device(device)
+            precision = resolve_precision(precision, chosen)
+            backend = eager_backend(checkpoint.network, chosen, precision)
         self.backend = backend
         self.device = backend.device
         self.precision = backend.precision
@@ -105,6 +106,22 @@ class DepthEstimator:
     def combination(self) -> CombinationSettings:
         """The combination that the next frame will have."""
         return self._plan.settings
+
+    def use(self, preset: str = "auto", crops: CropsName | None = None) -> None:
+        """Take a preset's candidates from the next frame on; see set_combination.
+
+        Args:
+            preset: fast, balanced, accurate or paper; "auto": default_preset.
+            crops: "corners" or "shared"; None: as they are made now.
+
+        Raises:
+            ValueError: no such preset, or it cannot be solved. The old combination stays.
+        """
+        settings = self.combination
+        if crops is not None:
+            settings = settings.model_copy(update={"crops": crops})
+        name = self.default_preset if preset == "auto" else preset
+        self.set_combination(self.config.with_preset(settings, name))
 
     def set_combination(self, settings: CombinationSettings) -> None:
         """Solve the optimal combination of these ratios and use it from the next frame on.
@@ -195,9 +212,9 @@ class DepthEstimator:
         return run
 
     def _default_combination(self) -> CombinationSettings:
-        preset = self.config.presets_of("corners")[self.default_preset]
         method = "mean" if self._fits["corners"].statistics is None else "hierarchical"
-        return preset.combination(CombinationSettings(combination=method))
+        settings = CombinationSettings(combination=method)
+        return self.config.with_preset(settings, self.default_preset)
 
     def _solve(self, settings: CombinationSettings) -> _Plan:
         combiner = self._fits[settings.crops].combiner(settings)

@@ -135,7 +135,7 @@ def choose_presets(ranked: list[Ranked]) -> dict[str, Preset]:
         name: Preset(
             crop_ratios=subset.settings.crop_ratios,
             use_flips=subset.settings.use_flips,
-            crops=cost(subset),
+            cost=cost(subset),
             expected_rmse=subset.rmse,
         )
         for name, subset in chosen.items()

@@ -65,7 +65,7 @@ def _draw_curve(axis: Any, report: FitReport) -> None:
     places: dict[tuple[float, float], list[str]] = {}
     for name, preset in report.presets.items():
         rmse = by_subset[preset.crop_ratios, preset.use_flips]
-        places.setdefault((preset.crops, rmse), []).append(name)
+        places.setdefault((preset.cost, rmse), []).append(name)
     for place, names in places.items():
         # up and to the right of a falling curve is room
         axis.annotate(", ".join(names), place, xytext=(5, 5), textcoords="offset points")

@@ -36,7 +36,7 @@ def ablation(fit: Fit) -> dict[str, CombinationSettings]:
             best_row(fit): row("hierarchical", True),
         }
         rows |= {
-            f"preset {name} ({preset.crops:g} crops)": row(
+            f"preset {name} ({preset.cost:g} crops)": row(
                 "hierarchical", preset.use_flips, preset.crop_ratios
             )
             for name, preset in fit.presets.items()

@@ -35,7 +35,7 @@ def test_the_naive_way_gives_our_depth(lively, flips):
     )
     estimator.set_combination(settings)
     rgb = np.random.default_rng(0).integers(0, 256, (96, 128, 3), dtype=np.uint8)
-    combiner = lively.fit.solve(settings, lively.config.hierarchy).combiner()
+    combiner = lively.fit_of("corners").combiner(settings)
     naive = naive_depth(lively.network, lively.config.space, settings, combiner, rgb)
     ours = estimator.predict(torch.from_numpy(rgb).permute(2, 0, 1)).depth.numpy()
     assert naive.std() > 0.05
@@ -47,8 +47,8 @@ def test_random_weights_of_another_side_have_no_shared_crops_fitted_for_the_firs
     other, same = (random_checkpoint(lively, "resnet18", side) for side in (96, 64))
     assert other.fit_of("shared").statistics is None
     assert other.config.presets_of("shared")["balanced"].crop_ratios == (1.0, 0.75)  # 96 / 128
-    assert other.fit is lively.fit
-    assert same.shared_fit is lively.shared_fit
+    assert other.statistics["corners"] is lively.statistics["corners"]
+    assert same.statistics["shared"] is lively.statistics["shared"]
 
 
 def test_turns_are_fair_and_ratios_cancel_what_a_round_has_in_common():

@@ -61,9 +61,14 @@ def test_fit_holds_rooms_out_by_itself(fitted):
     assert "% of it in the network's passes" in said
     assert "preset fast: 1 crops, ratios 1, expected 0." in said
     checkpoint = load_checkpoint(out)
-    assert (checkpoint.fit.count, checkpoint.held_out.count) == (10, 4)
-    assert checkpoint.config.fitted_ratios == (1.0, 0.8)
-    assert set(checkpoint.config.presets) == {"fast", "balanced", "accurate", "paper"}
+    assert [part.count for part in checkpoint.statistics["corners"]] == [10, 4]
+    assert checkpoint.config.ratios_of("corners") == (1.0, 0.8)
+    assert set(checkpoint.config.fits["corners"].presets) == {
+        "fast",
+        "balanced",
+        "accurate",
+        "paper",
+    }
     assert cv2.imread(str(out.with_suffix(".png"))) is not None
 
 
@@ -77,8 +82,8 @@ def test_shared_crops_are_fitted_into_the_same_file_and_evaluated(data, fitted, 
     assert "preset paper: 6.5 crops, ratios 1, 0.6667 with flips, expected 0." in said
     assert cv2.imread(str(tmp_path / "both_shared.png")) is not None
     checkpoint = load_checkpoint(out)
-    assert checkpoint.config.presets == load_checkpoint(fitted[0]).config.presets
-    assert (checkpoint.shared_fit.count, checkpoint.shared_held_out.count) == (10, 4)
+    assert checkpoint.config.fits["corners"] == load_checkpoint(fitted[0]).config.fits["corners"]
+    assert [part.count for part in checkpoint.statistics["shared"]] == [10, 4]
     said = run("evaluate", "--data", data / "held", "--checkpoint", out)
     assert "| shared crops: preset paper (6.5 crops) | 0." in said
 
@@ -157,4 +162,4 @@ def test_a_users_own_bag_refits_the_combination(tmp_path, data, capsys):
     # ten stretches of two pictures, a fifth of them held out
     assert "16 pictures of 8 rooms fitted, 4 of 2 held out" in said
     before = float(said.split("network only (r = 1)")[1].split()[0])
-    assert load_checkpoint(out).config.presets["fast"].expected_rmse < before
+    assert load_checkpoint(out).config.presets_of("corners")["fast"].expected_rmse < before

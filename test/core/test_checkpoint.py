@@ -33,9 +33,10 @@ def test_round_trip(saved):
         assert torch.equal(loaded.network.state_dict()[name], tensor), name
     settings = CombinationSettings(crop_ratios=(1.0, 0.6), use_flips=False)
     torch.testing.assert_close(
-        loaded.fit.solve(settings).weights, original.fit.solve(settings).weights
+        loaded.fit_of("corners").solve(settings).weights,
+        original.fit_of("corners").solve(settings).weights,
     )
-    assert loaded.held_out is None
+    assert loaded.fit_of("corners").held_out is None
     assert not loaded.network.training
 
 
@@ -43,29 +44,52 @@ def test_round_trip_with_a_fit_of_shared_crops(tmp_path):
     path = save_constant(tmp_path / "both.safetensors", shared=True)
     original, loaded = constant_checkpoint(shared=True), load_checkpoint(path)
     assert loaded.config == original.config
-    assert loaded.config.shared.fitted_ratios == SHARED_RATIOS
-    assert torch.equal(loaded.shared_fit.factor, original.shared_fit.factor.triu())
-    assert torch.equal(loaded.fit.factor, original.fit.factor.triu())
-    assert loaded.shared_held_out is None
+    assert loaded.config.ratios_of("shared") == SHARED_RATIOS
+    for crops in ("corners", "shared"):
+        expected = original.fit_of(crops).statistics.factor.triu()
+        assert torch.equal(loaded.fit_of(crops).statistics.factor, expected)
+    assert loaded.fit_of("shared").held_out is None
     settings = CombinationSettings(crops="shared", crop_ratios=SHARED_RATIOS, use_flips=False)
     weights = loaded.fit_of("shared").solve(settings).weights
     torch.testing.assert_close(weights, original.fit_of("shared").solve(settings).weights)
-    assert load_checkpoint(save_constant(tmp_path / "one.safetensors")).config.shared is None
+    assert "shared" not in load_checkpoint(save_constant(tmp_path / "one.safetensors")).config.fits
+
+
+def as_version_1(tensors, header):
+    """The corners' fit at the top of the configuration, its tensors without a way's name."""
+    config = header["config"]
+    fits = config.pop("fits")
+    fast = {"fast": {"crop_ratios": [1.0], "use_flips": False, "crops": 1}}
+    config |= {**fits["corners"], "presets": fast, "shared": fits.get("shared")}
+    header["format_version"] = 1
+    for name in list(tensors):
+        old = name.replace("corners.", "").replace("shared.", "shared_")
+        tensors[old] = tensors.pop(name)
+
+
+def test_a_file_of_version_1_is_the_same_checkpoint(tmp_path):
+    now = save_constant(tmp_path / "now.safetensors", shared=True)
+    old = load_checkpoint(rewritten(now, tmp_path / "old.safetensors", as_version_1))
+    expected = load_checkpoint(now)
+    assert old.config.presets_of("corners")["fast"].cost == 1
+    assert old.config.fits["shared"] == expected.config.fits["shared"]
+    for crops in ("corners", "shared"):
+        factor = expected.fit_of(crops).statistics.factor
+        assert torch.equal(old.fit_of(crops).statistics.factor, factor)
+    save_checkpoint(tmp_path / "again.safetensors", old)
+    assert load_checkpoint(tmp_path / "again.safetensors").config == old.config
 
 
 def test_a_file_from_before_shared_crops_loads(saved, tmp_path):
     def older(tensors, header):
+        as_version_1(tensors, header)
         del header["config"]["shared"]
-        header["config"]["presets"] = {
-            "fast": {"crop_ratios": [1.0], "use_flips": False, "crops": 1}
-        }
 
     loaded = load_checkpoint(rewritten(saved, tmp_path / "older.safetensors", older))
     fit = loaded.fit_of("shared")
     assert (fit.statistics, fit.held_out, fit.ratios) == (None, None, SHARED_RATIOS)
     with pytest.raises(ValueError, match="fit it with 'fourier-depth fit --crops shared'"):
         fit.solve(CombinationSettings(crops="shared", crop_ratios=(1.0,)))
-    assert loaded.config.presets["fast"].crops == 1
 
 
 def test_a_fit_takes_the_place_of_its_own_way_only():
@@ -73,24 +97,27 @@ def test_a_fit_takes_the_place_of_its_own_way_only():
     new = both.fit_of("shared")
     changed = replace(new, ratios=(1.0,), statistics=None)
     result = both.with_fit(changed)
-    assert result.config.shared.fitted_ratios == (1.0,)
-    assert result.config.fitted_ratios == both.config.fitted_ratios
-    assert result.shared_fit is None
-    assert result.fit is both.fit
-    corners = both.with_fit(replace(both.fit_of("corners"), held_out=both.fit))
-    assert corners.held_out is both.fit
-    assert corners.config.shared == both.config.shared
-    assert corners.shared_fit is both.shared_fit
+    assert result.config.ratios_of("shared") == (1.0,)
+    assert result.config.fits["corners"] == both.config.fits["corners"]
+    assert result.fit_of("shared").statistics is None
+    assert result.statistics["corners"] is both.statistics["corners"]
+    fitted = both.fit_of("corners").statistics
+    corners = both.with_fit(replace(both.fit_of("corners"), held_out=fitted))
+    assert corners.fit_of("corners").held_out is fitted
+    assert corners.config.fits["shared"] == both.config.fits["shared"]
+    assert corners.statistics["shared"] is both.statistics["shared"]
 
 
 def test_held_out_statistics_take_half_the_room_and_say_the_same_error(tmp_path):
     checkpoint = constant_checkpoint()
-    save_checkpoint(tmp_path / "held.safetensors", replace(checkpoint, held_out=checkpoint.fit))
-    loaded = load_checkpoint(tmp_path / "held.safetensors")
-    assert not torch.equal(loaded.held_out.factor, loaded.fit.factor)
-    weights = checkpoint.fit.solve(CombinationSettings(crop_ratios=(1.0,), use_flips=False))
+    fit = checkpoint.fit_of("corners")
+    whole = checkpoint.with_fit(replace(fit, held_out=fit.statistics))
+    save_checkpoint(tmp_path / "held.safetensors", whole)
+    loaded = load_checkpoint(tmp_path / "held.safetensors").fit_of("corners")
+    assert not torch.equal(loaded.held_out.factor, loaded.statistics.factor)
+    weights = fit.solve(CombinationSettings(crop_ratios=(1.0,), use_flips=False))
     assert loaded.held_out.expected_rmse(weights) == pytest.approx(
-        checkpoint.fit.expected_rmse(weights), abs=1e-5
+        fit.statistics.expected_rmse(weights), abs=1e-5
     )
 
 
@@ -102,7 +129,8 @@ def test_half_precision_is_only_for_the_weights(tmp_path):
         loaded.network.trunk.conv1.weight,
         constant_checkpoint().network.trunk.conv1.weight.half().float(),
     )
-    assert torch.equal(loaded.fit.factor, constant_checkpoint().fit.factor.triu())
+    expected = constant_checkpoint().fit_of("corners").statistics.factor.triu()
+    assert torch.equal(loaded.fit_of("corners").statistics.factor, expected)
 
 
 def test_a_checkpoint_is_as_readable_as_any_new_file(saved, tmp_path):
@@ -159,13 +187,13 @@ def reach_vertex(_, header):
 
 
 def refit(_, header):
-    header["config"]["fitted_ratios"] = [1.0]
+    header["config"]["fits"]["corners"]["fitted_ratios"] = [1.0]
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (set_version, "format version 7, this program reads version 1; update"),
+        (set_version, "format version 7, this program reads versions 1 to 2; update"),
         (drop_key, "missing head.bias; extra none"),
         (add_key, "missing none; extra tail"),
         (add_part, "unexpected tensors optimizer.step"),

@@ -83,7 +83,7 @@ def test_predict_is_its_parts_in_order():
     maps = torch.cat([checkpoint.network(crop[None]) for crop in crops])
     depths = 15 - torch.sqrt(225 - 20 * maps.clamp(0, 1.5 * 12 - 0.05 * 144 - 1e-4))
     candidates = merge_crops(depths, CropMerger.build((480, 640), (1.0, 0.6), (25, 32)), True)
-    combined = checkpoint.fit.solve(chosen).combiner()(candidates)
+    combined = checkpoint.fit_of("corners").combiner(chosen)(candidates)
     expected = F.interpolate(combined[None, None], (480, 640), mode="bilinear")[0, 0]
     actual = estimator.predict(image)
     torch.testing.assert_close(actual.candidates, candidates, rtol=1e-4, atol=1e-4)
@@ -141,8 +141,8 @@ def calibrated(**models):
         name: DEFAULT_PRESETS[name].model_copy(update={"uncertainty": model})
         for name, model in models.items()
     }
-    config = checkpoint.config.model_copy(update={"presets": {**DEFAULT_PRESETS, **presets}})
-    return replace(checkpoint, config=config)
+    fit = checkpoint.fit_of("corners")
+    return checkpoint.with_fit(replace(fit, presets={**DEFAULT_PRESETS, **presets}))
 
 
 def test_std_by_hand():

@@ -80,7 +80,7 @@ def test_predict_is_its_parts_in_order():
     chosen = shared(*SHARED_RATIOS, flips=True, combination="hierarchical")
     actual = estimate(checkpoint, chosen, image)
     torch.testing.assert_close(actual.candidates, candidates, rtol=1e-3, atol=1e-3)
-    combined = checkpoint.shared_fit.solve(chosen).combiner()(candidates)
+    combined = checkpoint.fit_of("shared").combiner(chosen)(candidates)
     expected = F.interpolate(combined[None, None], (480, 640), mode="bilinear")[0, 0]
     torch.testing.assert_close(
         actual.depth, expected.where(expected > 0, torch.nan), rtol=1e-2, atol=1e-2, equal_nan=True
@@ -188,8 +188,8 @@ def test_presets_before_a_fit_take_the_largest_ratios():
     presets = config.presets_of("shared")
     assert [len(presets[name].crop_ratios) for name in presets] == [1, 2, 4, 5]
     assert [preset.use_flips for preset in presets.values()] == [False, False, False, True]
-    assert presets["balanced"].crops == 2.36
-    assert config.presets_of("corners")["paper"].crops == 66
+    assert presets["balanced"].cost == 2.36
+    assert config.presets_of("corners")["paper"].cost == 66
 
 
 def test_the_statistics_and_the_calibration_follow_the_way():

@@ -58,7 +58,7 @@ def test_shared_subsets_cost_what_their_zoomed_pictures_do(folds):
     assert {s.settings.crops for s in ranked} == {"shared"}
     # 1, 1 + 1 / 0.6^2, 1 + 1 / 0.6^2 + 1 / 0.8^2; and twice that with flips
     assert [s.settings.cost for s in ranked] == [1, 3.78, 5.34, 2, 7.56, 10.68]
-    assert choose_presets(ranked)["paper"].crops == 10.68
+    assert choose_presets(ranked)["paper"].cost == 10.68
 
 
 def test_no_ring_ridge_beats_the_chosen_hierarchy(folds):
@@ -87,12 +87,12 @@ def test_presets_by_hand():
     presets = choose_presets(
         ranked([(1, 0.9), (2, 0.85), (5, 0.8), (9, 0.81), (10, 0.7501), (18, 0.75)])
     )
-    crops = {name: preset.crops for name, preset in presets.items()}
-    assert crops == {"fast": 1, "balanced": 5, "accurate": 10, "paper": 18}
+    costs = {name: preset.cost for name, preset in presets.items()}
+    assert costs == {"fast": 1, "balanced": 5, "accurate": 10, "paper": 18}
     assert presets["accurate"].use_flips
     # a curve that is flat from the start: accurate is never less than balanced
     flat = choose_presets(ranked([(1, 0.751), (5, 0.75), (18, 0.75)]))
-    assert flat["accurate"].crops == 5
+    assert flat["accurate"].cost == 5
 
 
 def test_one_fold_is_refused(folds):

@@ -112,7 +112,7 @@ def test_the_fit_helps_and_its_promise_holds(rooms, fitted):
     assert (report.pictures, held.pictures, report.dropped) == (32, 12, 0)
     assert held.ablation["hierarchical, 4"] < held.ablation["network only (r = 1)"]
     # the promised RMSE of a preset is what predict does on the held-out pictures' grid
-    preset = checkpoint.config.presets["balanced"]
+    preset = checkpoint.config.presets_of("corners")["balanced"]
     estimator = DepthEstimator(checkpoint, "cpu")
     estimator.set_combination(preset.combination(CombinationSettings()))
     assert preset.expected_rmse == pytest.approx(rmse(estimator, rooms[1]), rel=0.02)
@@ -134,9 +134,9 @@ def rmse(estimator, pictures):
 
 def test_presets_and_their_sigma(fitted):
     checkpoint, report = fitted
-    presets = checkpoint.config.presets
-    assert [presets[n].crops for n in ("fast", "paper")] == [1, 10]
-    assert presets["fast"].crops <= presets["balanced"].crops <= presets["accurate"].crops
+    presets = checkpoint.config.presets_of("corners")
+    assert [presets[n].cost for n in ("fast", "paper")] == [1, 10]
+    assert presets["fast"].cost <= presets["balanced"].cost <= presets["accurate"].cost
     for name, preset in presets.items():
         assert preset.uncertainty is not None
         assert 0.3 < report.held_out.calibration[name].coverage_1 <= 1
@@ -151,12 +151,14 @@ def test_both_ways_together_are_each_alone(rooms, fitted, both):
         *(corners, *rooms), device="cpu", folds=3, ratios=RATIOS, ways=("shared",)
     )
     assert after.config == checkpoint.config
-    for part in ("fit", "held_out", "shared_fit", "shared_held_out"):
-        assert torch.equal(getattr(after, part).factor, getattr(checkpoint, part).factor), part
+    for crops, parts in checkpoint.statistics.items():
+        for part, expected in parts._asdict().items():
+            found = getattr(after.statistics[crops], part)
+            assert torch.equal(found.factor, expected.factor), (crops, part)
     assert reports["corners"].held_out == fitted[1].held_out
     assert reports["shared"].held_out == alone["shared"].held_out
-    assert checkpoint.config.shared.fitted_ratios == SHARED_RATIOS
-    assert checkpoint.config.shared.presets != checkpoint.config.presets
+    assert checkpoint.config.ratios_of("shared") == SHARED_RATIOS
+    assert checkpoint.config.presets_of("shared") != checkpoint.config.presets_of("corners")
     # 1 + 1.5^2, and with flips twice that
     assert {s.settings.cost for s in reports["shared"].ranked} == {1, 3.25, 2, 6.5}
 
@@ -168,7 +170,7 @@ def test_the_promise_of_shared_presets_holds(rooms, both):
         < (reports["shared"].held_out.ablation["network only (r = 1)"])
     )
     estimator = DepthEstimator(checkpoint, "cpu")
-    preset = checkpoint.config.shared.presets["paper"]
+    preset = checkpoint.config.presets_of("shared")["paper"]
     assert preset.crop_ratios == SHARED_RATIOS
     estimator.set_combination(preset.combination(CombinationSettings(crops="shared")))
     assert rmse(estimator, rooms[1]) == pytest.approx(preset.expected_rmse, rel=0.02)
@@ -202,7 +204,7 @@ def test_the_figure(fitted, tmp_path):
     assert weights.shape == (11, 2)
     # ring 10, |k| from 30 to 32: the plain mean of the solved weights, plain and mirrored added
     settings = CombinationSettings(crop_ratios=RATIOS, use_flips=True)
-    solved = checkpoint.fit.solve(settings, checkpoint.config.hierarchy).weights
+    solved = checkpoint.fit_of("corners").solve(settings).weights
     ring = solved[half_plane().radius >= 30].mean(dim=(0, 1))
     torch.testing.assert_close(weights[10], ring[:2] + ring[2:])
     path = write_figure(tmp_path / "figure.png", fit, report)

@@ -10,12 +10,13 @@ import torch
 from fourier_depth_ros.config import (
     DEFAULT_PRESETS,
     CheckpointConfig,
+    CropsName,
     DepthSpace,
     FitConfig,
     NetworkConfig,
     Uncertainty,
 )
-from fourier_depth_ros.core.checkpoint import Checkpoint, save_checkpoint
+from fourier_depth_ros.core.checkpoint import Checkpoint, FitStatistics, save_checkpoint
 from fourier_depth_ros.core.network import DepthEstimationNetwork
 from fourier_depth_ros.core.statistics import CombinerStatistics
 
@@ -40,22 +41,20 @@ def constant_checkpoint(
     is truth itself, while the network's answer d gives a mean of d / r before the fit. ``shared``:
     so are shared crops.
     """
+    fits: dict[CropsName, tuple[float, ...]] = {"corners": RATIOS} if fitted else {}
+    if shared:
+        fits["shared"] = SHARED_RATIOS
     config = CheckpointConfig(
         network=NetworkConfig(trunk="resnet18", input_size=64),
         space=SPACE,
-        fitted_ratios=RATIOS if fitted else (),
-        shared=FitConfig(fitted_ratios=SHARED_RATIOS) if shared else None,
+        fits={crops: FitConfig(fitted_ratios=ratios) for crops, ratios in fits.items()},
     )
     torch.manual_seed(0)
     network = DepthEstimationNetwork(config.network).eval().requires_grad_(False)
     network.head.weight.zero_()
     network.head.bias.fill_(balanced(depth))
-    return Checkpoint(
-        config,
-        network,
-        fit=_statistics(RATIOS) if fitted else None,
-        shared_fit=_statistics(SHARED_RATIOS) if shared else None,
-    )
+    statistics = {crops: FitStatistics(_statistics(ratios)) for crops, ratios in fits.items()}
+    return Checkpoint(config, network, statistics)
 
 
 def _statistics(ratios: tuple[float, ...]) -> CombinerStatistics:
@@ -84,6 +83,6 @@ def save_calibrated(path: Path, sigma: Uncertainty) -> Path:
         name: preset.model_copy(update={"uncertainty": sigma})
         for name, preset in DEFAULT_PRESETS.items()
     }
-    config = checkpoint.config.model_copy(update={"presets": presets})
-    save_checkpoint(path, replace(checkpoint, config=config), dtype=torch.float32)
+    fitted = replace(checkpoint.fit_of("corners"), presets=presets)
+    save_checkpoint(path, checkpoint.with_fit(fitted), dtype=torch.float32)
     return path

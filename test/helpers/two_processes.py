@@ -41,10 +41,13 @@ def fit_and_evaluate(folder: Path, out: Path, processes: Processes) -> None:
         {"c": checkpoint}, single, nyu=False, device="cpu", processes=processes
     )
     if processes.first:
+        parts = checkpoint.statistics["corners"]._asdict()
         figures = {
-            "factors": {p: getattr(checkpoint, p).factor for p in ("fit", "held_out")},
+            "factors": {part: found.factor for part, found in parts.items()},
             "counts": (fitted.pictures, fitted.rooms, fitted.held_out.pictures),
-            "presets": {n: p.model_dump() for n, p in checkpoint.config.presets.items()},
+            "presets": {
+                n: p.model_dump() for n, p in checkpoint.config.presets_of("corners").items()
+            },
             "ablation": fitted.held_out.ablation,
             "evaluation": report(evaluation),
             "single": report(alone),

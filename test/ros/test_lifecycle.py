@@ -51,17 +51,18 @@ def rewritten(path, **changes):
 def test_no_wrong_checkpoint_is_more_than_a_failure_with_a_reason(graph, start, constant, tmp_path):
     """One node, one path; then the right file."""
     whole = constant.read_bytes()
-    one_preset = {"fast": {"crop_ratios": [1.0], "use_flips": False, "crops": 1}}
-    no_fast = {"paper": one_preset["fast"]}
+    fast = {"crop_ratios": [1.0], "use_flips": False, "cost": 1}
+    one_preset = {"corners": {"presets": {"fast": fast}}}
+    no_fast = {"corners": {"presets": {"paper": fast}}}
     wrong = {
         "not a whole safetensors file": [b"", b"weights", pickle.dumps({"a": 1}), whole[:-1]],
-        "format version 2, this program reads version 1; update": [
-            rewritten(constant, format_version=2)
+        "format version 3, this program reads versions 1 to 2; update": [
+            rewritten(constant, format_version=3)
         ],
         "its configuration is broken": [rewritten(constant, format_version="1")],
         "not a fourier_depth checkpoint": [save({"a": torch.zeros(1)})],
         "not the tensors of a resnet50": [rewritten(constant, network={"trunk": "resnet50"})],
-        "'fast'": [rewritten(constant, presets=no_fast)],
+        "'fast'": [rewritten(constant, fits=no_fast)],
     }
     path = tmp_path / "c.safetensors"
     path.mkdir()
@@ -75,7 +76,7 @@ def test_no_wrong_checkpoint_is_more_than_a_failure_with_a_reason(graph, start, 
             assert not transition(graph, Transition.TRANSITION_CONFIGURE)
             graph.spin(lambda n=failures: node.output().count("cannot configure: ") > n)
             assert reason in node.output().splitlines()[-1]
-    path.write_bytes(rewritten(constant, presets=one_preset))
+    path.write_bytes(rewritten(constant, fits=one_preset))
     assert transition(graph, Transition.TRANSITION_CONFIGURE)
     assert transition(graph, Transition.TRANSITION_ACTIVATE)
     refused = graph.set(preset="paper", depth_scale=3)

@@ -11,6 +11,7 @@ from fourier_depth_ros.config import (
     PAPER_RATIOS,
     CheckpointConfig,
     DepthSpace,
+    FitConfig,
     NetworkConfig,
     Preset,
     Uncertainty,
@@ -21,15 +22,17 @@ from fourier_depth_ros.ros.parameters import ParameterError
 from fourier_depth_ros.ros.settings import NodeParameters
 
 PRESETS = {
-    "fast": Preset(crop_ratios=(1.0,), use_flips=False, crops=1),
-    "balanced": Preset(crop_ratios=(1.0, 0.8), use_flips=False, crops=5),
-    "accurate": Preset(crop_ratios=(1.0, 0.8), use_flips=True, crops=10),
-    "paper": Preset(crop_ratios=PAPER_RATIOS, use_flips=True, crops=66),
+    "fast": Preset(crop_ratios=(1.0,), use_flips=False, cost=1),
+    "balanced": Preset(crop_ratios=(1.0, 0.8), use_flips=False, cost=5),
+    "accurate": Preset(crop_ratios=(1.0, 0.8), use_flips=True, cost=10),
+    "paper": Preset(crop_ratios=PAPER_RATIOS, use_flips=True, cost=66),
 }
 FAST = NodeParameters(preset="fast", crop_ratios=(1.0,))
 #: Of shared crops nothing is fitted: they have the rough presets for 192 pixels.
 CONFIG = CheckpointConfig(
-    network=NetworkConfig(trunk="resnet18", input_size=192), space=DepthSpace(), presets=PRESETS
+    network=NetworkConfig(trunk="resnet18", input_size=192),
+    space=DepthSpace(),
+    fits={"corners": FitConfig(presets=PRESETS)},
 )
 
 
@@ -181,7 +184,8 @@ def test_ratios_that_shared_crops_cannot_have_are_refused_with_those_they_can(be
 def test_the_gate_asks_the_calibration_of_the_crops_it_will_have():
     sigma = Uncertainty(floor=0.1, per_depth=0.1, per_spread=0.1)
     fast = PRESETS["fast"].model_copy(update={"uncertainty": sigma})
-    config = CONFIG.model_copy(update={"presets": {**PRESETS, "fast": fast}})
+    fits = {"corners": FitConfig(presets={**PRESETS, "fast": fast})}
+    config = CONFIG.model_copy(update={"fits": fits})
     gated = change(config=config, max_relative_std=0.3)
     with pytest.raises(ParameterError, match="no calibrated standard deviation"):
         change(gated, config=config, crops="shared")

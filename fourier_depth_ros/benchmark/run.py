@@ -16,7 +16,6 @@ import torch
 
 from fourier_depth_ros.benchmark import timing
 from fourier_depth_ros.benchmark.frames import (
-    Growth,
     Row,
     as_json,
     measure_growth,
@@ -29,8 +28,9 @@ from fourier_depth_ros.benchmark.once import measure_once
 from fourier_depth_ros.benchmark.pictures import calibration_crops, made_up_picture
 from fourier_depth_ros.benchmark.rooms import rmse_on
 from fourier_depth_ros.benchmark.targets import Measured, targets
-from fourier_depth_ros.core.checkpoint import load_checkpoint, save_checkpoint
+from fourier_depth_ros.core.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from fourier_depth_ros.core.estimator import resolve_device
+from fourier_depth_ros.core.frame import Backend
 from fourier_depth_ros.core.geometry import Intrinsics
 
 
@@ -70,6 +70,7 @@ class _Run:
         self.device = resolve_device(device)
         self.quick = quick
         self.folder = folder
+        self.picture = made_up_picture()
         self.skipped: dict[str, str] = {}
         self.paths = {"small": path, "large": folder / "resnet152_random.safetensors"}
         self.small = load_checkpoint(path)
@@ -83,16 +84,29 @@ class _Run:
             self.large = load_checkpoint(self.paths["large"])
 
     def measure(self, rooms: Path | None, node: bool) -> Measured:
-        """Everything, the frames first."""
-        rows, growth, differences, rmse, best = self._frames(rooms)
-        once = self._once()
+        """Everything, the small network's frames first."""
+        small, crops = self._open("resnet18", self.small)
+        best = next(name for name in (*small, "") if name != "eager float32")
+        rows = self._rows("resnet18", self.small, small, best)
+        differences = {
+            name: relative_difference(self.small, backend, torch.cat(crops[:8]))
+            for name, backend in small.items()
+        }
+        self._say("growth with crops, pixels and batch")
+        growth = measure_growth(self.small, small[best], 3.0 if self.quick else 15.0)
+        rmse = {}
+        if rooms is not None and not self.quick:
+            self._say(f"depth error on {rooms}")
+            rmse = rmse_on(rooms, self.small, small, "accurate", most=300)
+        large, _ = self._open("resnet152", self.large)
+        rows += self._rows("resnet152", self.large, large, best)
         presets = self.small.config.presets_of("corners")
         return Measured(
             best=best,
             rows=rows,
             growth=growth,
             differences=differences,
-            once=once,
+            once=self._once(),
             node=self._node() if node else {},
             rmse=rmse,
             expected={name: preset.expected_rmse for name, preset in presets.items()},
@@ -112,52 +126,39 @@ class _Run:
             "skipped": self.skipped,
         }
 
-    def _frames(
-        self, rooms: Path | None
-    ) -> tuple[list[Row], list[Growth], dict[str, float], dict[str, float], str]:
-        rgb, fill = made_up_picture(), _naive_fill()
+    def _open(
+        self, trunk: str, checkpoint: Checkpoint
+    ) -> tuple[dict[str, Backend], list[torch.Tensor]]:
+        """The backends that work here, by name, and the crops that int8 was calibrated on."""
+        names = names_for(self.device, self.quick)
+        if self.quick and trunk == "resnet152":
+            names = names[1:2]  # what 'auto' takes
+        crops = calibration_crops(self.picture, checkpoint, self.folder)
+        installed = open_all(checkpoint, self.device, self.folder, crops, names)
+        self.skipped.update({f"{trunk} {name}": why for name, why in installed.skipped.items()})
+        return installed.backends, crops
+
+    def _rows(
+        self, trunk: str, checkpoint: Checkpoint, backends: dict[str, Backend], best: str
+    ) -> list[Row]:
+        """A row for each preset and backend, of corners and, where fitted, of shared crops."""
         rows: list[Row] = []
-        growth: list[Growth] = []
-        differences: dict[str, float] = {}
-        rmse: dict[str, float] = {}
-        best = ""
-        for trunk, checkpoint in (("resnet18", self.small), ("resnet152", self.large)):
-            names = names_for(self.device, self.quick)
-            if self.quick and trunk == "resnet152":
-                names = names[1:2]  # what 'auto' takes
-            crops = calibration_crops(rgb, checkpoint, self.folder)
-            installed = open_all(checkpoint, self.device, self.folder, crops, names)
-            self.skipped.update({f"{trunk} {k}": why for k, why in installed.skipped.items()})
-            backends = installed.backends
-            best = best or next(k for k in (*backends, "") if k != "eager float32")
-            for preset in ("fast", "balanced", "accurate", "paper"):
-                if self.quick and preset == "balanced":
-                    continue
-                naive = preset in ("fast", "paper") or not self.quick
-                if self.quick and trunk == "resnet18" and preset == "paper":
-                    backends = {k: b for k, b in backends.items() if k in (best, "eager float32")}
-                self._say(f"{trunk}, {preset}: {', '.join(backends)}")
-                seconds = 3.0 if self.quick else 20.0
+        fill, seconds = _naive_fill(), 3.0 if self.quick else 20.0
+        for preset in ("fast", "balanced", "accurate", "paper"):
+            if self.quick and preset == "balanced":
+                continue
+            if self.quick and trunk == "resnet18" and preset == "paper":
+                backends = {k: b for k, b in backends.items() if k in (best, "eager float32")}
+            self._say(f"{trunk}, {preset}: {', '.join(backends)}")
+            naive = fill if preset in ("fast", "paper") or not self.quick else None
+            rows += measure_preset(
+                checkpoint, preset, backends, self.picture, seconds, naive, least=2
+            )
+            if checkpoint.fit_of("shared").statistics and preset != "fast":  # that is one crop
                 rows += measure_preset(
-                    checkpoint, preset, backends, rgb, seconds, fill if naive else None, least=2
+                    checkpoint, preset, backends, self.picture, seconds, None, least=2, way="shared"
                 )
-                if checkpoint.fit_of("shared").statistics and preset != "fast":  # that is one crop
-                    rows += measure_preset(
-                        checkpoint, preset, backends, rgb, seconds, None, least=2, way="shared"
-                    )
-            if trunk == "resnet18":
-                differences = {
-                    name: relative_difference(checkpoint, backend, torch.cat(crops[:8]))
-                    for name, backend in installed.backends.items()
-                }
-                self._say("growth with crops, pixels and batch")
-                growth = measure_growth(
-                    checkpoint, installed.backends[best], 3.0 if self.quick else 15.0
-                )
-                if rooms is not None and not self.quick:
-                    self._say(f"depth error on {rooms}")
-                    rmse = rmse_on(rooms, checkpoint, installed.backends, "accurate", most=300)
-        return rows, growth, differences, rmse, best
+        return rows
 
     def _once(self) -> list[dict[str, Any]]:
         presets = ("fast", "paper") if self.quick else ("fast", "balanced", "accurate", "paper")
@@ -200,7 +201,7 @@ class _Run:
             return None
         camera = Intrinsics(fx=525.0, fy=525.0, cx=319.5, cy=239.5, width=640, height=480)
         depth = np.full((480, 640), 2.0, np.float32)
-        rgb = made_up_picture()
+        rgb = self.picture
         taken = timing.take_turns(
             {"cloud": lambda: points_to_msg(depth, rgb, camera, Header(), 1)}, 2.0
         )

@@ -53,7 +53,7 @@ setup(
             "onnx",
         ],
         "demo": ["scikit-image", "matplotlib", "rosbags", "torchmetrics"],
-        "test": ["pytest", "pytest-timeout", "hypothesis", "beartype", "rosbags"],
+        "test": ["pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "beartype", "rosbags"],
     },
     zip_safe=True,
     entry_points={

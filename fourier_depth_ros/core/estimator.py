@@ -82,8 +82,10 @@ class DepthEstimator:
             "shared": checkpoint.fit_of("shared"),
         }
         if backend is None:
-            where = resolve_device(device)
-            backend = eager_backend(checkpoint.network, where, resolve_precision(precision, where))
+            chosen_device = resolve_device(device)
+            backend = eager_backend(
+                checkpoint.network, chosen_device, resolve_precision(precision, chosen_device)
+            )
         self.backend = backend
         self.device = backend.device
         self.precision = backend.precision

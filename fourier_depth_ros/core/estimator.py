@@ -82,9 +82,9 @@ class DepthEstimator:
             "shared": checkpoint.fit_of("shared"),
         }
         if backend is None:
-            chosen = resolve_device(device)
-            precision = resolve_precision(precision, chosen)
-            backend = eager_backend(checkpoint.network, chosen, precision)
+            chosen_device = resolve_device(device)
+            precision = resolve_precision(precision, chosen_device)
+            backend = eager_backend(checkpoint.network, chosen_device, precision)
         self.backend = backend
         self.device = backend.device
         self.precision = backend.precision

@@ -73,21 +73,23 @@ def open_backend(
     """
     if name not in get_args(BackendName):
         raise ValueError(f"backend: '{name}' is none of {', '.join(get_args(BackendName))}")
-    where = resolve_device(device)
-    exactness = resolve_precision(precision, where)
+    chosen_device = resolve_device(device)
+    chosen_precision = resolve_precision(precision, chosen_device)
     if name != "auto":
         try:
-            return _open(checkpoint, name, where, exactness, quantized)
+            return _open(checkpoint, name, chosen_device, chosen_precision, quantized)
         except ImportError as error:
             raise ValueError(str(error)) from error
-    first, why = _first_choice(where, exactness)
+    first, why = _first_choice(chosen_device, chosen_precision)
     try:
-        return replace(_open(checkpoint, first, where, exactness, quantized), why=why)
+        return replace(
+            _open(checkpoint, first, chosen_device, chosen_precision, quantized), why=why
+        )
     except (ImportError, RuntimeError, OSError) as error:
-        if first == "eager" or exactness == "int8":
+        if first == "eager" or chosen_precision == "int8":
             raise ValueError(f"backend: {error}") from error
         warn(f"backend: '{first}' does not work here ({error}); torch runs the network, slower")
-        fallback = eager_backend(checkpoint.network, where, exactness)
+        fallback = eager_backend(checkpoint.network, chosen_device, chosen_precision)
         return replace(fallback, why=f"'{first}' does not work")
 
 

@@ -11,6 +11,7 @@ the first such picture comes.
 from __future__ import annotations
 
 import copy
+import functools
 import logging
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -42,9 +43,11 @@ def openvino_backend(
         ValueError: a precision that it does not have, or ``quantized`` is missing or of other
             weights.
     """
-    ov = _openvino()
-    core = ov.Core()
-    core.set_property({"CACHE_DIR": str(cache_directory() / "compiled")})
+    core = _core(_openvino())
+    compiling = {
+        "PERFORMANCE_HINT": "LATENCY",
+        "CACHE_DIR": str(cache_directory() / "compiled"),
+    }
     if precision == "int8":
         path = _check_quantized(core, network, quantized)
         native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
@@ -63,9 +66,7 @@ def openvino_backend(
         if side != own_side:
             model = core.read_model(path)
             model.reshape([-1, 3, side, side])
-        return core.compile_model(
-            model, "CPU", {"INFERENCE_PRECISION_HINT": hint, "PERFORMANCE_HINT": "LATENCY"}
-        )
+        return core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": hint, **compiling})
 
     return Backend("openvino", torch.device("cpu"), precision, _Runner(compiled, network))
 
@@ -84,7 +85,7 @@ def quantize(
     except ImportError as error:
         raise ImportError(f"int8 takes: pip install nncf ({error})") from error
     nncf.set_log_level(logging.ERROR)
-    model = ov.Core().read_model(_converted(network))
+    model = _core(ov).read_model(_converted(network))
     batches = [batch.contiguous().numpy() for batch in crops]
     small = nncf.quantize(
         model,
@@ -120,6 +121,17 @@ def _openvino() -> Any:
     except ImportError as error:
         raise ImportError(f"backend: 'openvino' takes: pip install openvino ({error})") from error
     return openvino
+
+
+@functools.cache
+def _core(openvino: Any) -> Any:
+    """The one Core of this process, which is never freed.
+
+    Loading its CPU plugin gives the calling thread a stack for signals (sigaltstack), and freeing
+    it gives back the stack that was there before. Of two Cores, the one freed last would give back
+    what the other has unmapped already: a segmentation fault at the next signal, Ctrl-C first.
+    """
+    return openvino.Core()
 
 
 def _converted(network: DepthEstimationNetwork) -> Path:

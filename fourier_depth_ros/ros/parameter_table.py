@@ -1,4 +1,4 @@
-"""The README's table of parameters, made from NodeParameters.
+"""The table of parameters in docs/parameters.md, made from NodeParameters.
 
 python -m fourier_depth_ros.ros.parameter_table
 """

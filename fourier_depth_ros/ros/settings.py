@@ -1,4 +1,4 @@
-"""The node's parameters: the one table behind ROS, config/depth.yaml and the README.
+"""The node's parameters: the one table behind ROS, config/depth.yaml and the documents.
 
 Each has its type, default, unit, bounds, and whether the running node may change it.
 """

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from fourier_depth_ros.ros.signals import Stop, stop_on_signals
+from fourier_depth_ros.signals import Stop, stop_on_signals
 
 if TYPE_CHECKING:
     import numpy as np

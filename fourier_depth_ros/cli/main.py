@@ -22,7 +22,7 @@ from fourier_depth_ros.cli.simulate import simulate
 from fourier_depth_ros.cli.teach import teach
 from fourier_depth_ros.cli.train import train
 
-COMMANDS: dict[str, Callable[..., None]] = {
+COMMANDS: dict[str, Callable[..., int | None]] = {
     "predict": predict,
     "camera": camera,
     "fit": fit,
@@ -41,12 +41,12 @@ def main() -> int:
     """Run the command in ``sys.argv``; its exit code.
 
     0 for success, 1 for a mistake in what it was given, 2 for one in the command line, 130 for
-    Ctrl-C. FOURIER_DEPTH_DEBUG=1 shows the traceback of a mistake.
+    Ctrl-C, 143 for SIGTERM. FOURIER_DEPTH_DEBUG=1 shows the traceback of a mistake.
     """
     logging.basicConfig(level=logging.INFO, format="fourier-depth: %(levelname)s: %(message)s")
     args, _ = split_ros_args(sys.argv[1:])
     try:
-        tyro.extras.subcommand_cli_from_dict(
+        code: int | None = tyro.extras.subcommand_cli_from_dict(
             COMMANDS,
             prog="fourier-depth",
             description="Metric depth from single pictures (Lee et al., CVPR 2018), for ROS 2.",
@@ -59,7 +59,7 @@ def main() -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    return 0
+    return code or 0
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from fourier_depth_ros.config import DepthSpace, DeviceName, NetworkConfig, Settings, TrunkName
 from fourier_depth_ros.data.opening import RgbdOptions
 
+#: Files in a stage's folder: what to resume from, and the checkpoint that results.
+STATE, BEST = "state.safetensors", "best.safetensors"
+
 
 class DataConfig(RgbdOptions):
     """RGB-D data, as open_rgbd takes it."""
@@ -164,6 +167,16 @@ class TrainConfig(Settings):
     def cached_side(self) -> int:
         """The shorter side [px] at which pictures are cached: the largest zoom keeps its detail."""
         return math.ceil(self.augment.zoom * max(stage.input_size for stage in self.stages))
+
+
+def refuse_to_overwrite(config: TrainConfig, resume: bool) -> None:
+    """Raises: ValueError: a run is in the run's folder already, and ``resume`` is not set."""
+    there = [s.name for s in config.stages if (config.out / s.name / STATE).is_file()]
+    if there and not resume:
+        raise ValueError(
+            f"{config.out / there[0]} holds a run already; go on with --resume, or choose another "
+            f"`out`"
+        )
 
 
 def load_train_config(path: Path | str) -> TrainConfig:

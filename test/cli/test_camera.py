@@ -22,7 +22,7 @@ from fourier_depth_ros.cli.camera import _ahead, _paced, _Shot
 from fourier_depth_ros.cli.ros_args import split_ros_args
 from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.images.calibration import write_calibration
-from fourier_depth_ros.ros.signals import Stop
+from fourier_depth_ros.signals import Stop
 
 PATIENCE = 60.0
 COLORS = {"a": (200, 30, 10), "b": (10, 200, 30), "c": (30, 10, 200)}

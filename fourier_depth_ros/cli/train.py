@@ -20,10 +20,12 @@ def train(*, config: Path, resume: bool = False, minutes: float | None = None) -
         resume: go on where the last saved state in the run's folder is.
         minutes: stop after so many, with the state saved; resume another day.
     """
+    from fourier_depth_ros.cli.outputs import prepare_folder
     from fourier_depth_ros.training.config import load_train_config, refuse_to_overwrite
 
     run = load_train_config(config)
     refuse_to_overwrite(run, resume)
+    prepare_folder("out", run.out)
 
     from fourier_depth_ros.training.train import train as train_stages
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -11,13 +10,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from fourier_depth_ros import resources
+
 
 def cache_directory() -> Path:
-    """$XDG_CACHE_HOME, or ~/.cache, + fourier_depth_ros/runtime; made if it is not there."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    directory = Path(root) / "fourier_depth_ros" / "runtime"
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
+    """Where converted networks are; made if it is not there."""
+    return resources.cache_directory("runtime")
 
 
 def weights_digest(network: nn.Module) -> str:

@@ -7,23 +7,36 @@ rates, lengths and augmentation are unknown there, and ours here.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from fourier_depth_ros.config import DepthSpace, DeviceName, NetworkConfig, Settings, TrunkName
-from fourier_depth_ros.data.opening import RgbdOptions
+from fourier_depth_ros.config import (
+    DepthSpace,
+    DeviceName,
+    NetworkConfig,
+    Settings,
+    TrunkName,
+    explain,
+)
+from fourier_depth_ros.data.options import RgbdOptions
 
 #: Files in a stage's folder: what to resume from, and the checkpoint that results.
 STATE, BEST = "state.safetensors", "best.safetensors"
 
 
+@dataclass(frozen=True, kw_only=True)
 class DataConfig(RgbdOptions):
-    """RGB-D data, as open_rgbd takes it."""
+    """RGB-D data: where it is, and how to read it."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     path: Path
+    truth: bool = True
+    """folder: False: photographs in rgb/, without depth"""
 
 
 class AugmentConfig(Settings):
@@ -192,7 +205,4 @@ def load_train_config(path: Path | str) -> TrainConfig:
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {error}") from error
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'the whole'}: {e['msg']}" for e in error.errors()
-        )
-        raise ValueError(f"{path}: {problems}") from error
+        raise ValueError(f"{path}: {explain(error)}") from error

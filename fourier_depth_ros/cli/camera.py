@@ -75,8 +75,9 @@ def camera(
 def _demo_photographs() -> Path:
     """The photographs of `fourier-depth demo`, in the user's cache."""
     from fourier_depth_ros.demo.photographs import write_photographs
+    from fourier_depth_ros.resources import cache_directory
 
-    folder = Path.home() / ".cache" / "fourier_depth_ros" / "photographs"
+    folder = cache_directory("photographs")
     write_photographs(folder)
     return folder
 

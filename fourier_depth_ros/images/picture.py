@@ -42,7 +42,7 @@ class PictureSource(ABC):
 
     Unreadable pictures are skipped: the first with a warning, each with its reason in
     ``unreadable`` (of the latest pass). ``len``, where a source has it, counts them too: they show
-    only on reading.
+    only on reading. ``frame_id``: of a recording's headers, empty for what has none.
 
     Raises:
         NoPictureError: while iterating, when not a single picture could be read.
@@ -52,6 +52,7 @@ class PictureSource(ABC):
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.frame_id = ""
         self.unreadable: list[str] = []
         self._warned = False
 

@@ -48,14 +48,16 @@ class Settings(BaseModel):
 
 def explain(error: ValidationError) -> str:
     """A plain sentence of each mistake: the setting's name, what was given, what is accepted."""
-    return "; ".join(_explain(mistake) for mistake in error.errors())
+    # to pydantic, a list whose items are wrong is also too short
+    mistakes = [m for m in error.errors() if m["type"] != "too_short" or not m["input"]]
+    return "; ".join(_explain(mistake) for mistake in mistakes)
 
 
 def _explain(mistake: Any) -> str:
     name, message = ".".join(map(str, mistake["loc"])), str(mistake["msg"])
-    if mistake["type"] == "missing":
+    if mistake["type"].startswith("missing"):
         return f"{name} is missing"
-    if mistake["type"] == "extra_forbidden":
+    if mistake["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
         return f"{name} is no key that is known here"
     if mistake["type"] == "value_error":  # one of this package's own sentences
         sentence = message.removeprefix("Value error, ")

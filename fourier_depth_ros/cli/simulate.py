@@ -57,6 +57,8 @@ def simulate(
 
     if rooms < 1:
         raise ValueError(f"rooms is {rooms}, expected 1 or more")
+    if workers < 0:
+        raise ValueError(f"workers is {workers}, expected 0 or more")
     if not 0 <= seed <= 10**9:
         raise ValueError(f"seed is {seed}, expected 0 to 1000000000")
     options = Options(views, width, height, renderer, samples)

@@ -23,6 +23,8 @@ def train(*, config: Path, resume: bool = False, minutes: float | None = None) -
     from fourier_depth_ros.cli.outputs import prepare_folder
     from fourier_depth_ros.training.config import load_train_config, refuse_to_overwrite
 
+    if minutes is not None and not minutes >= 0:
+        raise ValueError(f"minutes is {minutes:g}, expected 0 or more")
     run = load_train_config(config)
     refuse_to_overwrite(run, resume)
     prepare_folder("out", run.out)

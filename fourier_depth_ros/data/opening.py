@@ -8,7 +8,7 @@ from pathlib import Path
 from fourier_depth_ros.data.bag import BagDepth
 from fourier_depth_ros.data.folder import FolderDepth
 from fourier_depth_ros.data.nyu import FILE, NyuDepth
-from fourier_depth_ros.data.options import RgbdOptions
+from fourier_depth_ros.data.options import RgbdOptions, check_options
 from fourier_depth_ros.data.sample import RgbdDataset
 from fourier_depth_ros.images.sources import BAG_SUFFIXES
 
@@ -43,8 +43,10 @@ def open_all(paths: Sequence[Path], options: RgbdOptions) -> list[RgbdDataset]:
     """The data sets at ``paths``.
 
     Raises:
-        ValueError: no paths. FileNotFoundError, ValueError, ImportError: as open_rgbd.
+        ValueError: no paths, or an option is out of range.
+        FileNotFoundError, ValueError, ImportError: as open_rgbd.
     """
+    check_options(options)
     if not paths:
         raise ValueError("no data given; give --data PATH, a folder of pairs, a bag or NYUv2")
     return [open_rgbd(path, options) for path in paths]

@@ -1,16 +1,24 @@
 """Every setting of the method once: its type, default, unit and bounds.
 
 The command line, the YAML files and the checkpoints all take theirs from these frozen pydantic
-models; the node's parameters, in node_parameters.py, are built of them. Neither module imports
-torch or rclpy, so that ``--help`` is fast.
+models; the node's parameters, in ros/settings.py, are built of them. Neither module imports torch
+or rclpy, so that ``--help`` is fast.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 #: Lee et al. 2018, sec. 3.3: the nine crop ratios of the paper.
 PAPER_RATIOS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6)
@@ -26,7 +34,8 @@ _SNAP = 0.01
 TrunkName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
 CombinationName = Literal["hierarchical", "paper", "mean"]
 CropsName = Literal["corners", "shared"]
-DeviceName = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
+DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
+DeviceName = Annotated[str, Field(pattern=DEVICE_PATTERN)]
 PrecisionName = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 BackendName = Literal["auto", "eager", "graph", "compiled", "openvino", "onnxruntime"]
 
@@ -35,6 +44,28 @@ class Settings(BaseModel):
     """A frozen, strict-keyed model: a misspelt key is an error, never ignored."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def explain(error: ValidationError) -> str:
+    """A plain sentence of each mistake: the setting's name, what was given, what is accepted."""
+    # to pydantic, a list whose items are wrong is also too short
+    mistakes = [m for m in error.errors() if m["type"] != "too_short" or not m["input"]]
+    return "; ".join(_explain(mistake) for mistake in mistakes)
+
+
+def _explain(mistake: Any) -> str:
+    name, message = ".".join(map(str, mistake["loc"])), str(mistake["msg"])
+    if mistake["type"].startswith("missing"):
+        return f"{name} is missing"
+    if mistake["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
+        return f"{name} is no key that is known here"
+    if mistake["type"] == "value_error":  # one of this package's own sentences
+        sentence = message.removeprefix("Value error, ")
+        return f"{name}: {sentence}" if name else sentence
+    if mistake["type"] in ("model_type", "dataclass_type"):
+        message = "It should be a mapping of keys to values"
+    expected = re.sub(r"^\w+ should ", "it should ", message)
+    return f"{name or 'the whole'} is {mistake['input']!r:.60}; {expected}"
 
 
 def shared_ratios(side: int) -> tuple[float, ...]:

@@ -32,6 +32,21 @@ def share_directory() -> Path:
     )
 
 
+def version() -> str:
+    """The package's version, as package.xml has it."""
+    from xml.etree import ElementTree
+
+    return ElementTree.parse(share_directory() / "package.xml").getroot().findtext("version", "")
+
+
+def cache_directory(part: str) -> Path:
+    """A folder in the user's cache, $XDG_CACHE_HOME or ~/.cache; made if it is not there."""
+    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    directory = Path(root) / PACKAGE / part
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
 def find_checkpoint(name: str, cuda: bool) -> tuple[Path, str]:
     """The checkpoint file behind a path, a name in models/ ('resnet18_rooms') or 'auto'.
 

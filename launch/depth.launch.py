@@ -41,12 +41,18 @@ ARGUMENTS = (
         "folder of pictures, video or bag to publish as the camera; 'demo': the photographs "
         "of `fourier-depth demo`; empty: your own driver publishes",
     ),
+    (
+        "rate",
+        "",
+        "pictures a second that 'camera' publishes [Hz]; empty: a video and a bag at their own "
+        "pace, pictures at 10 Hz",
+    ),
     ("rviz", "false", "show image, depth and points in RViz"),
     (
         "frame",
-        "camera_optical_frame",
-        "Fixed Frame of RViz: the image's frame_id, which 'camera' publishes with; outputs keep "
-        "their image's",
+        "",
+        "frame_id that 'camera' publishes with, and Fixed Frame of RViz; outputs keep their "
+        "image's. Empty: the bag's own, else camera_optical_frame",
     ),
     ("use_sim_time", "false", "follow /clock, as when a bag plays with --clock"),
     ("respawn", "false", "start the depth node again 2 s after it died"),
@@ -54,7 +60,8 @@ ARGUMENTS = (
 )
 
 #: Checked before anything starts: launch leaves running what it started before it fails.
-BOOLEANS = ("true", "false", "True", "False", "1", "0")
+YES = ("true", "True", "1")
+BOOLEANS = (*YES, "false", "False", "0")
 CHOICES = {
     "rviz": BOOLEANS,
     "use_sim_time": BOOLEANS,
@@ -101,11 +108,17 @@ def start(context: LaunchContext) -> list[GroupAction]:
     if given["target_rate"]:
         overrides["target_rate"] = number("target_rate", given["target_rate"])
 
+    arguments = ["camera", user_path(given["camera"])]
+    if given["rate"]:
+        arguments += ["--rate", f"{number('rate', given['rate']):g}"]
+    if given["frame"]:
+        arguments += ["--frame-id", given["frame"]]
+
     nodes = [  # RViz first: where it is not installed, nothing else has been started
         Node(
             package="rviz2",
             executable="rviz2",
-            arguments=["-d", str(SHARE / "config" / "depth.rviz"), "-f", given["frame"]],
+            arguments=["-d", str(SHARE / "config" / "depth.rviz"), "-f", fixed_frame(given)],
             parameters=[clock],
             condition=IfCondition(LaunchConfiguration("rviz")),
             **common,
@@ -126,12 +139,23 @@ def start(context: LaunchContext) -> list[GroupAction]:
             Node(
                 package=PACKAGE,
                 executable="fourier-depth",
-                arguments=["camera", user_path(given["camera"]), "--frame-id", given["frame"]],
+                arguments=arguments,
                 ros_arguments=logging,
                 **common,
             )
         )
     return [GroupAction([PushRosNamespace(given["namespace"]), *nodes])]
+
+
+def fixed_frame(given: dict[str, str]) -> str:
+    """What RViz looks at: the frame that was given, else that of the camera."""
+    frame = given["frame"]
+    if not frame and given["camera"] not in ("", "demo") and given["rviz"] in YES:
+        # nothing would be seen in another frame than the bag's; only here, for it takes OpenCV
+        from fourier_depth_ros.images.sources import open_source
+
+        frame = open_source(user_path(given["camera"])).frame_id
+    return frame or "camera_optical_frame"
 
 
 def beside(topic: str, name: str) -> str:

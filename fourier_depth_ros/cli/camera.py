@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from fourier_depth_ros.ros.signals import Stop, stop_on_signals
+from fourier_depth_ros.signals import Stop, stop_on_signals
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from fourier_depth_ros.images.picture import Picture, PictureSource
 
+#: Of pictures, which have no pace of their own [Hz].
+PICTURE_RATE = 10.0
+#: Where neither the user nor a recording says another.
+FRAME_ID = "camera_optical_frame"
 #: decoded before the first picture is published, so that decoding doesn't cost rate [bytes]
 AHEAD_BYTES = 500_000_000
 REPORT_SECONDS = 10.0
@@ -30,9 +34,9 @@ def camera(
     path: Path,
     /,
     *,
-    rate: float = 10.0,
+    rate: float | None = None,
     hfov: float = 63.4,
-    frame_id: str = "camera_optical_frame",
+    frame_id: str = "",
     compressed: bool = False,
     loop: bool = True,
     namespace: str = "",
@@ -40,15 +44,19 @@ def camera(
     """Publish pictures as a camera would: image (rgb8) and camera_info with the same header.
 
     Calibration is read from STEM.yaml or camera_info.yaml beside the pictures, or from the bag.
-    Stamps are the node's clock at publishing. Ctrl-C ends it. ROS's own arguments go last:
+    Stamps are new, the node's clock at publishing: a recording's own are long past for whoever
+    compares them with now or looks them up in TF ('ros2 bag play --clock' keeps them). Ctrl-C ends
+    it. ROS's own arguments go last:
     fourier-depth camera PATH --ros-args -r image:=left/image_rect
 
     Args:
         path: A picture, a folder of pictures, a video file or a rosbag2; 'demo': the demo's
             photographs.
-        rate: Pictures a second [Hz]; 0 plays a video or a bag at its own pace.
+        rate: Pictures a second [Hz]; by default a video and a bag play at their own pace, and
+            pictures at 10 Hz.
         hfov: Field of view across the width [degrees], assumed where there is no calibration.
-        frame_id: The headers' picture: x right, y down, z forward (REP 103).
+        frame_id: The headers' frame: x right, y down, z forward (REP 103); empty: the bag's own,
+            else camera_optical_frame.
         compressed: Publish image/compressed (JPEG) in place of image.
         loop: Start over at the end; without, wait for a subscriber and play once.
         namespace: ROS namespace of the node and its topics.
@@ -58,8 +66,11 @@ def camera(
         FileNotFoundError: nothing is at ``path``.
         ImportError: ROS 2, or rosbags for a bag, is not installed.
     """
-    if not 0 <= rate < math.inf:
-        raise ValueError(f"rate is {rate:g}, expected Hz, or 0 for the recording's own pace")
+    if rate is not None and not 0 < rate < math.inf:
+        raise ValueError(
+            f"rate is {rate:g}, expected a positive number [Hz]; without it a video and a bag play "
+            f"at their own pace"
+        )
     if not 0 < hfov < 180:
         raise ValueError(f"hfov is {hfov:g}, expected degrees in (0, 180)")
     with stop_on_signals() as stop:
@@ -67,7 +78,8 @@ def camera(
 
         source = open_source(_demo_photographs() if path == Path("demo") else path)
         with _camera_node(namespace) as node:
-            shots = _Shots(node, source, hfov, frame_id, compressed)
+            frame = frame_id or source.frame_id or FRAME_ID
+            shots = _Shots(node, source, hfov, frame, compressed)
             paced = _paced(_ahead(shots, loop, stop), rate, stop)
             _publish(node, paced, compressed, loop, stop)
 
@@ -75,8 +87,9 @@ def camera(
 def _demo_photographs() -> Path:
     """The photographs of `fourier-depth demo`, in the user's cache."""
     from fourier_depth_ros.demo.photographs import write_photographs
+    from fourier_depth_ros.resources import cache_directory
 
-    folder = Path.home() / ".cache" / "fourier_depth_ros" / "photographs"
+    folder = cache_directory("photographs")
     write_photographs(folder)
     return folder
 
@@ -193,19 +206,15 @@ def _ahead(
         yield from shots
 
 
-def _paced(shots: Iterable[_Shot], rate: float, stop: Stop) -> Iterator[_Shot]:
-    """Each shot when it is due, until ``stop``.
+def _paced(shots: Iterable[_Shot], rate: float | None, stop: Stop) -> Iterator[_Shot]:
+    """Each shot when it is due, until ``stop``; ``rate`` None: as its stamps say, if it has any.
 
     Due times follow from each other, not from when a shot was sent, so that the rate doesn't drift;
     time lost to a slow shot is not caught up by a burst.
     """
-    due, delay, previous = -math.inf, 1 / (rate or 10.0), None
+    due, delay, previous = -math.inf, 1 / (rate or PICTURE_RATE), None
     for shot in shots:
-        if not rate:
-            if shot.stamp_ns is None:
-                raise ValueError(
-                    "rate 0 is for videos and bags, pictures have no pace: give --rate"
-                )
+        if rate is None and shot.stamp_ns is not None:
             if previous is not None and shot.stamp_ns > previous:  # not at the start of a new round
                 delay = (shot.stamp_ns - previous) * 1e-9
             previous = shot.stamp_ns

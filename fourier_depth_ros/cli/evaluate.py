@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import tyro
 
-from fourier_depth_ros.cli.rgbd_flags import RgbdFlags
+from fourier_depth_ros.cli.device import Device
+from fourier_depth_ros.config import PrecisionName
+from fourier_depth_ros.data.options import RgbdOptions
 
-if TYPE_CHECKING:
-    from fourier_depth_ros.core.checkpoint import Checkpoint
+#: Said at the first signal.
+WRITING = "writing what is measured so far; another Ctrl-C ends at once, without"
 
 
 def evaluate(
@@ -20,10 +22,10 @@ def evaluate(
     json: Path | None = None,
     page: Path | None = None,
     nyu: bool = False,
-    device: str = "auto",
-    precision: str = "float32",
-    reading: tyro.conf.OmitArgPrefixes[RgbdFlags] = RgbdFlags(split="test"),  # noqa: B008 (frozen)
-) -> None:
+    device: Device = "auto",
+    precision: PrecisionName = "float32",
+    reading: tyro.conf.OmitArgPrefixes[RgbdOptions] = RgbdOptions(split="test"),  # noqa: B008 (frozen)
+) -> int:
     """Measure depth errors on RGB-D data, in two protocols, with intervals over rooms.
 
     Rows: the network alone, means of candidates, the paper's Fourier combination, the hierarchical
@@ -34,6 +36,8 @@ def evaluate(
 
     Several processes share the pictures: torchrun --nproc-per-node 8 --no-python fourier-depth
     evaluate --data ...
+
+    Ctrl-C (or SIGTERM) ends it early, with the figures of the pictures so far; the report says so.
 
     Args:
         data: RGB-D data; may be given several times.
@@ -48,48 +52,58 @@ def evaluate(
     """
     import json as json_module
 
+    from fourier_depth_ros.cli.outputs import prepare_file
+    from fourier_depth_ros.data.nyu import NyuDepth
+    from fourier_depth_ros.data.opening import open_all
+    from fourier_depth_ros.resources import find_checkpoint
+
+    sets = open_all(data, reading)
+    nyu = nyu or all(isinstance(dataset, NyuDepth) for dataset in sets)
+    paths = _by_name([find_checkpoint(name, cuda=False)[0] for name in checkpoint or ("auto",)])
+    for flag, file in (("json", json), ("page", page)):
+        if file is not None:
+            prepare_file(flag, file)
+    if page is not None:
+        import matplotlib  # noqa: F401 (missing: said before the work)
+
     import torch
 
-    from fourier_depth_ros.core.checkpoint import file_digest
+    from fourier_depth_ros.core.checkpoint import file_digest, load_checkpoint
     from fourier_depth_ros.data.collection import RgbdCollection
-    from fourier_depth_ros.data.nyu import NyuDepth
     from fourier_depth_ros.data.processes import join_processes
     from fourier_depth_ros.evaluation.evaluate import evaluate_checkpoints
     from fourier_depth_ros.evaluation.page import write_page
     from fourier_depth_ros.evaluation.report import markdown, report
+    from fourier_depth_ros.signals import stop_on_signals
 
     # a GPU's convolutions would round float32 to TF32, and the figures be its own
     torch.backends.cudnn.allow_tf32 = False
-    sets = reading.open(data)
-    nyu = nyu or all(isinstance(dataset, NyuDepth) for dataset in sets)
-    paths, checkpoints = _load(checkpoint or ("auto",))
-    with join_processes() as processes:
+    checkpoints = {name: load_checkpoint(path) for name, path in paths.items()}
+    with join_processes() as processes, stop_on_signals(WRITING) as stop:
         samples = RgbdCollection(sets, "evaluated" if processes.first else None)
-        evaluation = evaluate_checkpoints(checkpoints, samples, nyu, device, precision, processes)
+        evaluation = evaluate_checkpoints(
+            checkpoints, samples, nyu, device, precision, processes, stop
+        )
         if page is not None:
             write_page(page, evaluation, RgbdCollection(sets), processes)
-        if not processes.first:
-            return
-    figures = {
-        "data": [str(path) for path in data],
-        "precision": precision,
-        "weights": {name: file_digest(path) for name, path in paths.items()},
-        **report(evaluation),
-    }
-    print(markdown(figures))
-    if json is not None:
-        json.write_text(json_module.dumps(figures, indent=1, ensure_ascii=False) + "\n")
+        if processes.first:
+            figures = {
+                "data": [str(path) for path in data],
+                "precision": precision,
+                "weights": {name: file_digest(path) for name, path in paths.items()},
+                **report(evaluation),
+            }
+            print(markdown(figures))
+            if json is not None:
+                text = json_module.dumps(figures, indent=1, ensure_ascii=False)
+                json.write_text(f"{text}\n")
+    return 128 + evaluation.interrupted.signal if evaluation.interrupted else 0
 
 
-def _load(names: tuple[str, ...]) -> tuple[dict[str, Path], dict[str, Checkpoint]]:
-    """Checkpoints by the stem of their file, or by their path where stems are alike."""
-    from fourier_depth_ros.core.checkpoint import load_checkpoint
-    from fourier_depth_ros.resources import find_checkpoint
-
-    files = [find_checkpoint(name, cuda=False)[0] for name in names]
+def _by_name(files: Sequence[Path]) -> dict[str, Path]:
+    """Files by their stem, or by their path where stems are alike."""
     stems = [file.stem for file in files]
-    paths = {
+    return {
         stem if stems.count(stem) == 1 else str(file): file
         for stem, file in zip(stems, files, strict=True)
     }
-    return paths, {name: load_checkpoint(path) for name, path in paths.items()}

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Literal
 
 import tyro
 
-from fourier_depth_ros.cli.rgbd_flags import RgbdFlags
+from fourier_depth_ros.cli.device import Device
 from fourier_depth_ros.config import PAPER_RATIOS, CombinationSettings, CropsName
+from fourier_depth_ros.data.options import RgbdOptions
 
 if TYPE_CHECKING:
     from fourier_depth_ros.fitting.fit import FitReport
@@ -22,8 +23,8 @@ def fit(
     out: Path,
     crops: Literal["corners", "shared", "both"] = "corners",
     crop_ratios: tuple[float, ...] = PAPER_RATIOS,
-    device: str = "auto",
-    reading: tyro.conf.OmitArgPrefixes[RgbdFlags] = RgbdFlags(),  # noqa: B008 (frozen)
+    device: Device = "auto",
+    reading: tyro.conf.OmitArgPrefixes[RgbdOptions] = RgbdOptions(),  # noqa: B008 (frozen)
 ) -> None:
     """Fit the Fourier combination of a checkpoint on RGB-D pairs; the network does not change.
 
@@ -52,34 +53,44 @@ def fit(
         device: auto, cpu, cuda or cuda:N.
         reading: how to read the data.
     """
+    import sys
+    from functools import partial
+
+    from fourier_depth_ros.cli.outputs import prepare_file
+    from fourier_depth_ros.data.opening import open_all
+    from fourier_depth_ros.resources import find_checkpoint
+
+    if crops == "shared" and crop_ratios != PAPER_RATIOS:
+        raise ValueError("crop-ratios are of the corners; crops 'shared' fits all it can have")
+    ratios = CombinationSettings(crop_ratios=crop_ratios).crop_ratios
+    sets = open_all(data, reading)
+    held_out_sets = open_all(held_out, reading) if held_out else None
+    path, _ = find_checkpoint(checkpoint, cuda=False)
+    prepare_file("out", out)
+
     from fourier_depth_ros.core.checkpoint import load_checkpoint, save_checkpoint
     from fourier_depth_ros.data.collection import RgbdCollection, hold_out
     from fourier_depth_ros.data.processes import join_processes
     from fourier_depth_ros.fitting.figure import can_draw, write_figure
     from fourier_depth_ros.fitting.fit import fit_combination
-    from fourier_depth_ros.resources import find_checkpoint
 
-    if crops == "shared" and crop_ratios != PAPER_RATIOS:
-        raise ValueError("crop-ratios are of the corners; crops 'shared' fits all it can have")
-    sets = reading.open(data)
-    path, _ = find_checkpoint(checkpoint, cuda=False)
     with join_processes() as processes:
-        bars = ("fitted", "held out") if processes.first else (None, None)
-        if held_out:
-            to_fit = RgbdCollection(sets, bars[0])
-            held = RgbdCollection(reading.open(held_out), bars[1])
+        names = ("to fit on", "held out") if processes.first else (None, None)
+        if held_out_sets is not None:
+            to_fit = RgbdCollection(sets, names[0])
+            held = RgbdCollection(held_out_sets, names[1])
         else:
-            to_fit = RgbdCollection(sets, bars[0], lambda room: not hold_out(room))
-            held = RgbdCollection(sets, bars[1], hold_out)
+            to_fit = RgbdCollection(sets, names[0], lambda room: not hold_out(room))
+            held = RgbdCollection(sets, names[1], hold_out)
         ways: tuple[CropsName, ...] = ("corners", "shared") if crops == "both" else (crops,)
         fitted, reports = fit_combination(
             load_checkpoint(path),
             to_fit,
             held,
             device,
-            ratios=CombinationSettings(crop_ratios=crop_ratios).crop_ratios,
+            ratios=ratios,
             ways=ways,
-            say=print if processes.first else lambda _: None,
+            say=partial(print, file=sys.stderr, flush=True) if processes.first else lambda _: None,
             processes=processes,
         )
         if not processes.first:

@@ -7,24 +7,30 @@ from pathlib import Path
 from fourier_depth_ros.config import TrunkName
 
 
-def grow(source: Path, out: Path, /, *, trunk: TrunkName = "resnet152") -> None:
+def grow(source: str, out: Path, /, *, trunk: TrunkName = "resnet152") -> None:
     """Deepen a checkpoint's trunk with identity blocks: it computes the same, and can learn more.
 
     ResNet-50 grows to 101 and 152, ResNet-18 to 34. A fitted combination stays valid.
 
     Args:
-        source: the checkpoint to start from.
+        source: path or name of the checkpoint to start from.
         out: where the deeper checkpoint goes, with weights in float32.
         trunk: the trunk to grow to.
     """
     from dataclasses import replace
+
+    from fourier_depth_ros.cli.outputs import prepare_file
+    from fourier_depth_ros.resources import find_checkpoint
+
+    path, _ = find_checkpoint(source, cuda=False)
+    prepare_file("out", out)
 
     import torch
 
     from fourier_depth_ros.core.checkpoint import load_checkpoint, save_checkpoint
     from fourier_depth_ros.training.growth import grow as deepen
 
-    checkpoint = load_checkpoint(source)
+    checkpoint = load_checkpoint(path)
     network = deepen(checkpoint.network, trunk)
     config = checkpoint.config.model_copy(update={"network": network.config})
     grown = replace(checkpoint, config=config, network=network)

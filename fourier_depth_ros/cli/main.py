@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 
 import tyro
+from pydantic import ValidationError
 
 from fourier_depth_ros.cli.benchmark import benchmark
 from fourier_depth_ros.cli.camera import camera
@@ -16,13 +17,16 @@ from fourier_depth_ros.cli.evaluate import evaluate
 from fourier_depth_ros.cli.export import export
 from fourier_depth_ros.cli.fit import fit
 from fourier_depth_ros.cli.grow import grow
+from fourier_depth_ros.cli.packages import how_to_get
 from fourier_depth_ros.cli.predict import predict
 from fourier_depth_ros.cli.ros_args import split_ros_args
 from fourier_depth_ros.cli.simulate import simulate
 from fourier_depth_ros.cli.teach import teach
 from fourier_depth_ros.cli.train import train
+from fourier_depth_ros.config import explain
+from fourier_depth_ros.resources import version
 
-COMMANDS: dict[str, Callable[..., None]] = {
+COMMANDS: dict[str, Callable[..., int | None]] = {
     "predict": predict,
     "camera": camera,
     "fit": fit,
@@ -35,31 +39,42 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "benchmark": benchmark,
     "demo": demo,
 }
+_DESCRIPTION = (
+    "Metric depth from single pictures (Lee et al., CVPR 2018), for ROS 2. "
+    "'fourier-depth COMMAND --help' tells more; 'fourier-depth --version' tells the version."
+)
 
 
 def main() -> int:
     """Run the command in ``sys.argv``; its exit code.
 
     0 for success, 1 for a mistake in what it was given, 2 for one in the command line, 130 for
-    Ctrl-C. FOURIER_DEPTH_DEBUG=1 shows the traceback of a mistake.
+    Ctrl-C, 143 for SIGTERM. FOURIER_DEPTH_DEBUG=1 shows the traceback of a mistake.
     """
     logging.basicConfig(level=logging.INFO, format="fourier-depth: %(levelname)s: %(message)s")
     args, _ = split_ros_args(sys.argv[1:])
+    if args == ["--version"]:
+        print(f"fourier-depth {version()}")
+        return 0
     try:
-        tyro.extras.subcommand_cli_from_dict(
-            COMMANDS,
-            prog="fourier-depth",
-            description="Metric depth from single pictures (Lee et al., CVPR 2018), for ROS 2.",
-            args=args,
+        code: int | None = tyro.extras.subcommand_cli_from_dict(
+            COMMANDS, prog="fourier-depth", description=_DESCRIPTION, args=args
         )
     except (ValueError, OSError, ImportError, RuntimeError) as error:
         if os.environ.get("FOURIER_DEPTH_DEBUG"):
             raise
-        print(f"fourier-depth: error: {error}", file=sys.stderr)
+        print(f"fourier-depth: error: {_sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    return 0
+    return code or 0
+
+
+def _sentence(error: Exception) -> str:
+    """What was wrong, for its user's eyes."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return how_to_get(error.name)
+    return explain(error) if isinstance(error, ValidationError) else str(error)
 
 
 if __name__ == "__main__":

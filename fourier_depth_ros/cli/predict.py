@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fourier_depth_ros.config import CropsName
+from fourier_depth_ros.cli.device import Device
+from fourier_depth_ros.config import PRESETS, CombinationName, CombinationSettings, CropsName
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from fourier_depth_ros.config import CombinationSettings
     from fourier_depth_ros.core.estimator import DepthEstimator
     from fourier_depth_ros.core.geometry import Intrinsics
-    from fourier_depth_ros.images.picture import Picture
+    from fourier_depth_ros.images.picture import Picture, PictureSource
 
 
 def predict(
@@ -27,17 +28,18 @@ def predict(
     preset: str = "",
     crop_ratios: tuple[float, ...] = (),
     use_flips: bool = False,
-    combination: str = "hierarchical",
+    combination: CombinationName = "hierarchical",
     fx: float | None = None,
-    device: str = "auto",
+    device: Device = "auto",
     max_depth: float = 10.0,
     json: bool = False,
-) -> None:
+) -> int:
     """Metric depth of pictures: STEM.npy, STEM_mm.png and STEM_color.png for each.
 
     STEM.npy is float32 in metres, NaN where invalid; STEM_mm.png is 16 bit in millimetres, 0 where
     invalid; STEM_color.png is for eyes, near red, far blue. A ROS calibration file STEM.yaml or
-    camera_info.yaml beside a picture gives its focal length.
+    camera_info.yaml beside a picture gives its focal length. A picture that cannot be read is named
+    at the end, and the exit code is 1; the others are done.
 
     Args:
         images: pictures, or folders of pictures.
@@ -54,36 +56,49 @@ def predict(
         json: print one line of JSON a picture.
     """
     import json as json_module
+    import math
     import sys
 
-    import torch
-    import tqdm
-
-    from fourier_depth_ros.core.estimator import limit_depth
+    from fourier_depth_ros.cli.outputs import prepare_folder
     from fourier_depth_ros.images.sources import open_source
-    from fourier_depth_ros.images.writing import write_depth
     from fourier_depth_ros.resources import find_checkpoint
-    from fourier_depth_ros.runtime import open_estimator
 
     if fx is not None and not fx > 0:
         raise ValueError(f"fx is {fx:g}, expected a positive number of pixels")
+    if not 0 < max_depth < math.inf:
+        raise ValueError(f"max-depth is {max_depth:g}, expected a positive number of metres")
     if not images:
         raise ValueError("no pictures given; give files or folders")
+    given = _given(crops, preset, crop_ratios, use_flips, combination)
     sources = [open_source(path) for path in images]
+    if checkpoint != "auto":
+        find_checkpoint(checkpoint, cuda=False)
+    prepare_folder("out", out)
+
+    import torch
+
+    from fourier_depth_ros.core.estimator import limit_depth
+    from fourier_depth_ros.data.progress import track
+    from fourier_depth_ros.images.writing import write_depth
+    from fourier_depth_ros.runtime import open_estimator
+
     path, why = find_checkpoint(checkpoint, torch.cuda.is_available() and device != "cpu")
     if why:
         print(f"fourier-depth: {why}", file=sys.stderr)
     estimator = open_estimator(path, device=device)
-    wanted = _choose(estimator, crops, preset, crop_ratios, use_flips, combination)
-    estimator.set_combination(wanted)
+    estimator.set_combination(given or _of_preset(estimator, crops, preset, combination))
     chosen = estimator.combination
-    out.mkdir(parents=True, exist_ok=True)
     written: Counter[str] = Counter()
-    pictures = (picture for source in sources for picture in source)
-    for picture in tqdm.tqdm(pictures, unit="picture", disable=None):
+    failed: list[str] = []
+    for picture in track(_readable(sources, failed), "predicted", _total(sources)):
         intrinsics = _intrinsics(picture, fx)
         image = torch.from_numpy(picture.rgb).permute(2, 0, 1)
-        depth = limit_depth(estimator.predict(image, intrinsics).depth, 0.0, max_depth, "nan")
+        try:
+            prediction = estimator.predict(image, intrinsics)
+        except ValueError as error:  # too small
+            failed.append(f"{picture.name} ({error})")
+            continue
+        depth = limit_depth(prediction.depth, 0.0, max_depth, "nan")
         written[picture.name] += 1  # two folders may hold the same name
         count = written[picture.name]
         stem = picture.name if count == 1 else f"{picture.name}_{count}"
@@ -97,34 +112,63 @@ def predict(
                 "median_depth_m": _median(depth),
             }
             print(json_module.dumps(summary), flush=True)
+    if failed:
+        total = written.total() + len(failed)
+        print(
+            f"fourier-depth: error: {len(failed)} of {total} pictures failed: {'; '.join(failed)}",
+            file=sys.stderr,
+        )
+    return 1 if failed else 0
 
 
-def _choose(
-    estimator: DepthEstimator,
+def _given(
     crops: CropsName,
     preset: str,
     crop_ratios: tuple[float, ...],
     use_flips: bool,
-    combination: str,
-) -> CombinationSettings:
-    from fourier_depth_ros.config import CombinationSettings
-
-    presets = estimator.config.presets_of(crops)
+    combination: CombinationName,
+) -> CombinationSettings | None:
+    """The combination that the flags spell out; None: a preset's, which the checkpoint knows."""
+    if preset and preset not in PRESETS:
+        raise ValueError(f"preset: {preset!r} is none of {', '.join(PRESETS)}")
     if preset and crop_ratios:
         raise ValueError("preset and crop-ratios contradict each other: give one of them")
-    if preset and preset not in presets:
-        raise ValueError(f"preset: {preset!r} is none of {', '.join(presets)}")
     if not crop_ratios:
-        chosen = presets[preset or estimator.default_preset]
-        crop_ratios, use_flips = chosen.crop_ratios, chosen.use_flips
-    return CombinationSettings.model_validate(
-        {
-            "crops": crops,
-            "crop_ratios": crop_ratios,
-            "use_flips": use_flips,
-            "combination": combination,
-        }
+        return None
+    return CombinationSettings(
+        crops=crops, crop_ratios=crop_ratios, use_flips=use_flips, combination=combination
     )
+
+
+def _of_preset(
+    estimator: DepthEstimator, crops: CropsName, preset: str, combination: CombinationName
+) -> CombinationSettings:
+    chosen = estimator.config.presets_of(crops)[preset or estimator.default_preset]
+    return chosen.combination(CombinationSettings(crops=crops, combination=combination))
+
+
+def _readable(sources: Sequence[PictureSource], failed: list[str]) -> Iterator[Picture]:
+    """The pictures of all sources; what cannot be read goes into ``failed``, by name and reason."""
+    from fourier_depth_ros.images.picture import NoPictureError
+
+    for source in sources:
+        try:
+            yield from source
+        except NoPictureError as error:
+            if not source.unreadable:
+                failed.append(str(error))
+        except (ValueError, OSError) as error:  # a calibration that cannot be its picture's
+            failed.append(str(error))
+        failed += source.unreadable
+
+
+def _total(sources: Sequence[PictureSource]) -> int | None:
+    """How many pictures there are; None where a video is among them."""
+    from collections.abc import Sized
+
+    counts = [len(source) if isinstance(source, Sized) else None for source in sources]
+    known = [count for count in counts if count is not None]
+    return sum(known) if len(known) == len(counts) else None
 
 
 def _intrinsics(picture: Picture, fx: float | None) -> Intrinsics | None:

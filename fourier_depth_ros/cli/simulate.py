@@ -46,8 +46,10 @@ def simulate(
     import sys
     import time
 
-    import tqdm
+    from tqdm import tqdm
 
+    from fourier_depth_ros.cli.outputs import prepare_folder
+    from fourier_depth_ros.data.progress import track
     from fourier_depth_ros.simulator.assets import find_assets
     from fourier_depth_ros.simulator.contact_sheet import write_contact_sheet
     from fourier_depth_ros.simulator.dataset import Options, write_summary
@@ -55,18 +57,21 @@ def simulate(
 
     if rooms < 1:
         raise ValueError(f"rooms is {rooms}, expected 1 or more")
+    if workers < 0:
+        raise ValueError(f"workers is {workers}, expected 0 or more")
     if not 0 <= seed <= 10**9:
         raise ValueError(f"seed is {seed}, expected 0 to 1000000000")
     options = Options(views, width, height, renderer, samples)
+    prepare_folder("out", out)
     found = find_assets(assets)
     start = time.perf_counter()
     seeds = range(seed, seed + rooms)
     finished = simulate_rooms(out, found, options, seeds, workers or os.cpu_count() or 1)
     failed = 0
-    for room, error in tqdm.tqdm(finished, total=rooms, unit="room", disable=None):
+    for room, error in track(finished, str(out), rooms, "room"):
         if error:
             failed += 1
-            tqdm.tqdm.write(f"room {room} left out: {error}", file=sys.stderr)
+            tqdm.write(f"room {room} left out: {error}", file=sys.stderr)
     summary = write_summary(out, options)
     total = summary.pictures + sum(summary.dropped.values())
     print(

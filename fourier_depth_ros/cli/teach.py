@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fourier_depth_ros.cli.device import Device
+
 
 def teach(
-    *, data: list[Path], model: Path, out: Path, depth: bool = False, device: str = "auto"
+    *, data: list[Path], model: Path, out: Path, depth: bool = False, device: Device = "auto"
 ) -> None:
     """Write DINOv2's features of every picture, and depth by a head trained on them.
 
@@ -24,18 +26,23 @@ def teach(
     """
     from itertools import chain
 
+    from fourier_depth_ros.cli.outputs import prepare_folder
     from fourier_depth_ros.config import DepthSpace
-    from fourier_depth_ros.data.opening import RgbdOptions, open_rgbd
+    from fourier_depth_ros.data.opening import open_rgbd
+
+    # a folder of pictures without depth/ holds photographs
+    with_depth = [(path / "depth").is_dir() or not (path / "rgb").is_dir() for path in data]
+    sets = [open_rgbd(path, truth=truth) for path, truth in zip(data, with_depth, strict=True)]
+    if not model.is_file():
+        raise FileNotFoundError(f"model: {model} does not exist; see 'fourier-depth teach --help'")
+    prepare_folder("out", out)
+
     from fourier_depth_ros.training.teacher.depth import (
         train_head,
         write_depth_maps,
         write_features,
     )
 
-    # a folder of pictures without depth/ holds photographs
-    with_depth = [(path / "depth").is_dir() or not (path / "rgb").is_dir() for path in data]
-    options = [RgbdOptions(truth=truth) for truth in with_depth]
-    sets = [open_rgbd(path, one) for path, one in zip(data, options, strict=True)]
     features = out / "features"
     written = sum(write_features(one, model, features, device) for one in sets)
     print(f"{features}: {written} new of {sum(map(len, sets))} pictures")

@@ -25,6 +25,7 @@ from fourier_depth_ros.config import (
     FitConfig,
     Hierarchy,
     Preset,
+    explain,
 )
 from fourier_depth_ros.core.fourier import FourierCombiner
 from fourier_depth_ros.core.network import DepthEstimationNetwork
@@ -206,7 +207,9 @@ def _parse_config(
         return CheckpointConfig.model_validate(config), tensors
     except CheckpointError:
         raise
-    except (ValidationError, json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+    except ValidationError as error:
+        raise CheckpointError(f"{path}: its configuration is broken: {explain(error)}") from error
+    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{path}: its configuration is broken: {error}") from error
 
 

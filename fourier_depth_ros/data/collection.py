@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
-from tqdm import tqdm
-
 from fourier_depth_ros.data.bag import BagDepth
+from fourier_depth_ros.data.progress import track
 from fourier_depth_ros.data.sample import RgbdDataset, RgbdSample
 
 T = TypeVar("T")
@@ -29,7 +28,7 @@ class NumberedSample(NamedTuple):
 
 
 class RgbdCollection:
-    """The samples of several data sets, one after the other, with a progress bar.
+    """The samples of several data sets, one after the other, with their progress on stderr.
 
     A room is a data set's group; few bags are cut into stretches of time, for a bag has one group
     and nothing can be held out of that. Rooms are numbered as they come, so that every process and
@@ -37,7 +36,7 @@ class RgbdCollection:
 
     Args:
         datasets: from open_rgbd.
-        description: of the progress bar; None: no bar.
+        description: what the pictures are, for the progress; None: it is not shown.
         keep: whether to hand on the samples of the n-th room; those left out take no number.
     """
 
@@ -59,16 +58,13 @@ class RgbdCollection:
         rooms: dict[str, int] = {}
         kept: dict[int, int] = {}
         number = 0
-        hidden = True if self._description is None else None
-        with tqdm(
-            total=len(self), desc=self._description, unit="picture", disable=hidden
-        ) as progress:
-            for key, sample in read_ahead(self._samples()):
-                room = rooms.setdefault(key, len(rooms))
-                if self._keep(room):
-                    yield NumberedSample(number, kept.setdefault(room, len(kept)), sample)
-                    number += 1
-                progress.update()
+        shown = self._description is not None
+        samples = read_ahead(self._samples())
+        for key, sample in track(samples, self._description or "", len(self), shown=shown):
+            room = rooms.setdefault(key, len(rooms))
+            if self._keep(room):
+                yield NumberedSample(number, kept.setdefault(room, len(kept)), sample)
+                number += 1
 
     @property
     def skipped(self) -> int:

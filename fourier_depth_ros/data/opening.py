@@ -2,33 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
-from pydantic import Field
-
-from fourier_depth_ros.config import Settings
 from fourier_depth_ros.data.bag import BagDepth
 from fourier_depth_ros.data.folder import FolderDepth
 from fourier_depth_ros.data.nyu import FILE, NyuDepth
+from fourier_depth_ros.data.options import RgbdOptions, check_options
 from fourier_depth_ros.data.sample import RgbdDataset
 from fourier_depth_ros.images.sources import BAG_SUFFIXES
 
 
-class RgbdOptions(Settings):
-    """What a path does not tell; each kind of data looks at its own."""
-
-    depth_unit: float = Field(0.001, gt=0, description="folder: metres that a depth of 1 means")
-    truth: bool = Field(True, description="folder: False: photographs in rgb/, without depth")
-    split: Literal["train", "test", "all"] = Field("train", description="NYUv2: which part")
-    splits: Path | None = Field(None, description="NYUv2: splits.mat; None: beside the data")
-    topic: str | None = Field(None, description="bag: colour topic; None: the first")
-    depth_topic: str | None = Field(None, description="bag: depth topic; None: the registered one")
-    tolerance: float = Field(0.02, ge=0, description="bag: time between picture and depth [s]")
-
-
-def open_rgbd(path: Path | str, options: RgbdOptions | None = None) -> RgbdDataset:
-    """The RGB-D samples at ``path``.
+def open_rgbd(
+    path: Path | str, options: RgbdOptions | None = None, *, truth: bool = True
+) -> RgbdDataset:
+    """The RGB-D samples at ``path``; ``truth`` False: a folder of photographs, without depth/.
 
     A folder with rgb/ and depth/ is FolderDepth; one with metadata.yaml, a .mcap and a .db3 file
     are a rosbag2; a .mat file, or a folder with nyu_depth_v2_labeled.mat, is NYU Depth v2.
@@ -47,8 +35,21 @@ def open_rgbd(path: Path | str, options: RgbdOptions | None = None) -> RgbdDatas
     if (path / "metadata.yaml").is_file() or path.suffix.lower() in BAG_SUFFIXES:
         return BagDepth(path, options.topic, options.depth_topic, options.tolerance)
     if (path / "rgb").is_dir() or (path / "depth").is_dir():
-        return FolderDepth(path, options.depth_unit, truth=options.truth)
+        return FolderDepth(path, options.depth_unit, truth=truth)
     raise ValueError(f"{path} is no RGB-D data; expected {_LAYOUTS}")
+
+
+def open_all(paths: Sequence[Path], options: RgbdOptions) -> list[RgbdDataset]:
+    """The data sets at ``paths``.
+
+    Raises:
+        ValueError: no paths, or an option is out of range.
+        FileNotFoundError, ValueError, ImportError: as open_rgbd.
+    """
+    check_options(options)
+    if not paths:
+        raise ValueError("no data given; give --data PATH, a folder of pairs, a bag or NYUv2")
+    return [open_rgbd(path, options) for path in paths]
 
 
 _LAYOUTS = (

@@ -24,6 +24,7 @@ from fourier_depth_ros.evaluation.metrics import DepthMetrics, PictureSums
 from fourier_depth_ros.evaluation.protocols import Protocol, protocols
 from fourier_depth_ros.fitting.candidates import CandidateMaker
 from fourier_depth_ros.fitting.rows import NETWORK_ONLY, ablation, best_row, combiners, mean_row
+from fourier_depth_ros.signals import Stop
 
 #: What the rows of shared crops begin with.
 SHARED = "shared crops: "
@@ -53,13 +54,23 @@ class Subject:
     network_only: str = NETWORK_ONLY
 
 
+@dataclass(frozen=True)
+class Interruption:
+    """The number of the signal that came, and after how many of how many pictures it came."""
+
+    signal: int
+    seen: int
+    pictures: int
+
+
 @dataclass(frozen=True, eq=False)
 class Evaluation:
     """What was measured.
 
     ``sums`` holds, for each protocol, a column for each of ``methods``. ``maps`` holds for the
     pictures by their numbers the first checkpoint's network-only and best depth on the 72 x 96 grid
-    [m], of this process's pictures. ``without_truth`` pictures had no valid pixel.
+    [m], of this process's pictures. ``without_truth`` pictures had no valid pixel. ``interrupted``:
+    what is measured is not all there is.
     """
 
     nyu: bool
@@ -70,6 +81,7 @@ class Evaluation:
     maps: Mapping[int, Float[Tensor, "2 72 96"]]
     without_truth: int
     unreadable: int
+    interrupted: Interruption | None = None
 
     def column(self, subject: Subject, row: str) -> int:
         """The column of a checkpoint's row."""
@@ -132,11 +144,15 @@ def evaluate_checkpoints(
     device: str = "auto",
     precision: str = "float32",
     processes: Processes = Processes(),  # noqa: B008 (frozen)
+    stop: Stop | None = None,
 ) -> Evaluation:
     """Run every checkpoint on every picture; all ``processes`` return the same sums.
 
+    Where ``stop`` comes meanwhile, these are of the pictures so far.
+
     Raises:
         ValueError: no picture has valid depth, or ``nyu`` and a picture is not of NYUv2's size.
+        KeyboardInterrupt: ``stop`` came before the first picture was measured.
     """
     device = processes.device(device)
     predictors = [_Predictor(name, c, device, precision) for name, c in checkpoints.items()]
@@ -149,6 +165,8 @@ def evaluate_checkpoints(
     shown = [first.rows.index(row) for row in (first.network_only, first.best)]
     seen = 0
     for number, room, sample in samples:
+        if stop is not None and stop.came:
+            break
         if not processes.takes(number):
             continue
         seen += 1
@@ -162,6 +180,10 @@ def evaluate_checkpoints(
                 metrics[protocol.name].update(
                     depth[:, rows, columns], truth[rows, columns], number, room
                 )
+    signal = max(processes.gather(0 if stop is None else stop.number))
+    seen = sum(processes.gather(seen))
+    if signal and not seen:
+        raise KeyboardInterrupt
     sums = {name: metric.compute() for name, metric in metrics.items()}
     return Evaluation(
         nyu=nyu,
@@ -170,8 +192,9 @@ def evaluate_checkpoints(
         protocols=both,
         sums={p.name: sums.get(p.name, sums[both[0].name]) for p in both},
         maps=maps,
-        without_truth=sum(processes.gather(seen)) - len(sums[both[0].name].numbers),
+        without_truth=seen - len(sums[both[0].name].numbers),
         unreadable=samples.skipped,
+        interrupted=Interruption(signal, seen, len(samples)) if signal else None,
     )
 
 

@@ -51,7 +51,12 @@ def write_page(
     maps = {number: m for part in processes.gather(mine) for number, m in part.items()}
     if not processes.first:
         return
-    shown = {number: sample for number, _, sample in samples if number in numbers}
+    shown: dict[int, RgbdSample] = {}
+    for number, _, sample in samples:
+        if number in numbers:
+            shown[number] = sample
+        if len(shown) == len(numbers):
+            break
     import matplotlib
 
     matplotlib.use("Agg")

@@ -44,7 +44,9 @@ def report(evaluation: Evaluation) -> Figures:
     """
     rooms = next(iter(evaluation.sums.values())).groups
     sections = {p.name: _section(evaluation, p) for p in evaluation.protocols}
+    cut = evaluation.interrupted
     return {
+        **({"interrupted": f"after {cut.seen} of {cut.pictures} pictures"} if cut else {}),
         "pictures": len(rooms),
         "rooms": len(set(rooms.tolist())),
         "without_truth": evaluation.without_truth,
@@ -139,11 +141,12 @@ def _nyu_table(evaluation: Evaluation, sections: dict[str, Figures]) -> list[Fig
 
 def markdown(figures: Figures) -> str:
     """The report as tables, for a README or a model card."""
-    parts = [
+    parts = [f"interrupted {figures['interrupted']}"] if "interrupted" in figures else []
+    parts.append(
         f"{figures['pictures']} pictures of {figures['rooms']} rooms; "
         f"{figures['without_truth']} without true depth, {figures['unreadable']} unreadable. "
         f"Depth in m; in brackets 95 % intervals of a bootstrap over rooms."
-    ]
+    )
     for section in figures["protocols"].values():
         parts.append(f"## {section['label']}")
         for name, rows in section["rows"].items():

@@ -59,6 +59,8 @@ class BagSource(PictureSource):
                     f"{', '.join(topics) or 'none'}; all: {', '.join(sorted(reader.topics))}"
                 )
             self.topic = topic
+            first = first_message(reader, connections_of(reader, topic, IMAGE, COMPRESSED_IMAGE))
+            self.frame_id = "" if first is None else str(first.header.frame_id)
             self._info_topic = topic.removesuffix("/compressed").rpartition("/")[0] + "/camera_info"
             self._length = int(reader.topics[topic].msgcount)
             self._warned_of_info = False

@@ -33,30 +33,42 @@ class Picture:
     stamp_ns: int | None
 
 
+class NoPictureError(ValueError):
+    """Not a single picture of a source could be read."""
+
+
 class PictureSource(ABC):
     """Pictures in order, read one at a time; each ``iter`` starts anew and closes what it opened.
 
-    Unreadable pictures are skipped: the first with a warning, each counted in ``skipped`` (of the
-    latest pass). ``len``, where a source has it, counts them too: they show only on reading.
+    Unreadable pictures are skipped: the first with a warning, each with its reason in
+    ``unreadable`` (of the latest pass). ``len``, where a source has it, counts them too: they show
+    only on reading. ``frame_id``: of a recording's headers, empty for what has none.
 
     Raises:
-        ValueError: while iterating, when not a single picture could be read, or when a calibration
-            file is malformed or made for another shape of picture.
+        NoPictureError: while iterating, when not a single picture could be read.
+        ValueError: while iterating, when a calibration file is malformed or made for another shape
+            of picture.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.skipped = 0
+        self.frame_id = ""
+        self.unreadable: list[str] = []
         self._warned = False
 
+    @property
+    def skipped(self) -> int:
+        """How many pictures of the latest pass were unreadable."""
+        return len(self.unreadable)
+
     def __iter__(self) -> Iterator[Picture]:
-        self.skipped = 0
+        self.unreadable = []
         empty = True
         for picture in self._read():
             empty = False
             yield picture
         if empty:
-            raise ValueError(
+            raise NoPictureError(
                 f"{self.path}: no picture could be read ({self.skipped} unreadable), is it whole?"
             )
 
@@ -65,7 +77,7 @@ class PictureSource(ABC):
         """One pass; calls ``_skip`` for what cannot be read."""
 
     def _skip(self, name: str, reason: object) -> None:
-        self.skipped += 1
+        self.unreadable.append(f"{name} ({reason})")
         if not self._warned:
             logger.warning("%s: skipped %s (%s); further ones are counted", self.path, name, reason)
         self._warned = True

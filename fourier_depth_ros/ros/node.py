@@ -38,10 +38,10 @@ from fourier_depth_ros.ros.outputs import DepthOutputs
 from fourier_depth_ros.ros.pacing import PacedEstimator
 from fourier_depth_ros.ros.parameters import ParameterError
 from fourier_depth_ros.ros.settings import NodeParameters
-from fourier_depth_ros.ros.signals import Stop, stop_on_signals
 from fourier_depth_ros.ros.transport import input_qos, use_shared_memory_profile
 from fourier_depth_ros.ros.worker import LatestWorker
 from fourier_depth_ros.runtime import open_estimator
+from fourier_depth_ros.signals import Stop, stop_on_signals
 
 #: How soon a signal is noticed while nothing happens [s].
 STOP_SECONDS = 0.2

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 from torch import nn
 
+from fourier_depth_ros import resources
 from fourier_depth_ros.files import whole_folder
 
 
 def cache_directory() -> Path:
-    """$XDG_CACHE_HOME, or ~/.cache, + fourier_depth_ros/runtime; made if it is not there."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    directory = Path(root) / "fourier_depth_ros" / "runtime"
-    directory.mkdir(parents=True, exist_ok=True)
-    return directory
+    """Where converted networks are; made if it is not there."""
+    return resources.cache_directory("runtime")
 
 
 def weights_digest(network: nn.Module) -> str:

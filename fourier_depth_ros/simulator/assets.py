@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from fourier_depth_ros.files import whole_folder
+from fourier_depth_ros.resources import cache_directory
 
 logger = logging.getLogger(__name__)
 
@@ -112,12 +113,6 @@ class Assets:
     cache: Path
 
 
-def default_cache() -> Path:
-    """$XDG_CACHE_HOME, or ~/.cache, + fourier_depth_ros/sweethome3d."""
-    root = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(root) / "fourier_depth_ros" / "sweethome3d"
-
-
 def find_assets(folder: Path | None = None, cache: Path | None = None) -> Assets:
     """The furniture and textures on this machine; archives are unpacked into ``cache`` once.
 
@@ -130,7 +125,7 @@ def find_assets(folder: Path | None = None, cache: Path | None = None) -> Assets
         FileNotFoundError: something is not installed; says what to install, and where it looked.
         ValueError: an archive is broken.
     """
-    cache = cache or default_cache()
+    cache = cache or cache_directory("sweethome3d")
     source = _place(folder, "SWEETHOME3D_LIBRARIES", SWEETHOME3D)
     pictures = _place(folder and folder / "textures", "MINIWORLD_TEXTURES", _miniworld())
     roots = _libraries(source, cache) if source else []

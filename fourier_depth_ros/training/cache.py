@@ -6,18 +6,19 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from tqdm import tqdm
 
-from fourier_depth_ros.data.opening import RgbdOptions, open_rgbd
+from fourier_depth_ros.data.opening import open_rgbd
+from fourier_depth_ros.data.progress import track
 from fourier_depth_ros.data.sample import RgbdSample
 from fourier_depth_ros.data.truth import resize_depth
 from fourier_depth_ros.files import whole_folder
+from fourier_depth_ros.training.config import DataConfig
 
 VERSION = 1
 
@@ -66,8 +67,8 @@ class PairCache(Sequence[Pair]):
         )
 
 
-def cached_pairs(path: Path, options: RgbdOptions, root: Path, short_side: int) -> PairCache:
-    """The pairs at ``path``, out of a folder in ``root`` that is made on the first call.
+def cached_pairs(source: DataConfig, root: Path, short_side: int) -> PairCache:
+    """The pairs of ``source``, out of a folder in ``root`` that is made on the first call.
 
     Pictures shrink to ``short_side`` [px] (none is enlarged) with the aspect of the first one, and
     depth with them, averaged over valid pixels. The folder's name depends on the path, the options
@@ -77,22 +78,22 @@ def cached_pairs(path: Path, options: RgbdOptions, root: Path, short_side: int) 
     Raises:
         ValueError: not a single pair could be read. FileNotFoundError, ImportError: as open_rgbd.
     """
-    folder = root / _key(path, options, short_side)
+    folder = root / _key(source, short_side)
     if not (folder / "meta.json").is_file():
-        _build(path, options, folder, short_side)
+        _build(source, folder, short_side)
     pairs = PairCache(folder)
     if pairs.skipped:
-        logger.warning("%s: %d unreadable pairs are left out", path, pairs.skipped)
+        logger.warning("%s: %d unreadable pairs are left out", source.path, pairs.skipped)
     return pairs
 
 
-def _key(path: Path, options: RgbdOptions, short_side: int) -> str:
+def _key(source: DataConfig, short_side: int) -> str:
+    path = source.path.resolve()
     files = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
     stats = [f.stat() for f in files if f.exists()]
     content = [
         VERSION,
-        str(path.resolve()),
-        options.model_dump_json(),
+        {name: str(value) for name, value in asdict(replace(source, path=path)).items()},
         short_side,
         len(stats),
         sum(s.st_size for s in stats),
@@ -101,14 +102,13 @@ def _key(path: Path, options: RgbdOptions, short_side: int) -> str:
     return f"{path.stem}-{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]}"
 
 
-def _build(path: Path, options: RgbdOptions, folder: Path, short_side: int) -> None:
-    dataset = open_rgbd(path, options)
+def _build(source: DataConfig, folder: Path, short_side: int) -> None:
+    path = source.path
+    dataset = open_rgbd(path, source, truth=source.truth)
     with whole_folder(folder) as partial:
         meta: dict[str, list[str | float]] = {"names": [], "groups": [], "focals": []}
         rgb = depth = None
-        for sample in tqdm(
-            dataset, desc=f"decoding {path}", unit="picture", total=len(dataset), disable=None
-        ):
+        for sample in track(dataset, f"decoding {path}", len(dataset)):
             if rgb is None or depth is None:
                 height, width = sample.depth.shape
                 size = _shrunk(height, width, short_side)

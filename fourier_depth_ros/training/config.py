@@ -7,20 +7,36 @@ rates, lengths and augmentation are unknown there, and ours here.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from fourier_depth_ros.config import DepthSpace, DeviceName, NetworkConfig, Settings, TrunkName
-from fourier_depth_ros.data.opening import RgbdOptions
+from fourier_depth_ros.config import (
+    DepthSpace,
+    DeviceName,
+    NetworkConfig,
+    Settings,
+    TrunkName,
+    explain,
+)
+from fourier_depth_ros.data.options import RgbdOptions
+
+#: Files in a stage's folder: what to resume from, and the checkpoint that results.
+STATE, BEST = "state.safetensors", "best.safetensors"
 
 
+@dataclass(frozen=True, kw_only=True)
 class DataConfig(RgbdOptions):
-    """RGB-D data, as open_rgbd takes it."""
+    """RGB-D data: where it is, and how to read it."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     path: Path
+    truth: bool = True
+    """folder: False: photographs in rgb/, without depth"""
 
 
 class AugmentConfig(Settings):
@@ -166,6 +182,16 @@ class TrainConfig(Settings):
         return math.ceil(self.augment.zoom * max(stage.input_size for stage in self.stages))
 
 
+def refuse_to_overwrite(config: TrainConfig, resume: bool) -> None:
+    """Raises: ValueError: a run is in the run's folder already, and ``resume`` is not set."""
+    there = [s.name for s in config.stages if (config.out / s.name / STATE).is_file()]
+    if there and not resume:
+        raise ValueError(
+            f"{config.out / there[0]} holds a run already; go on with --resume, or choose another "
+            f"`out`"
+        )
+
+
 def load_train_config(path: Path | str) -> TrainConfig:
     """The training run described in a YAML file; relative paths are from the working directory.
 
@@ -179,7 +205,4 @@ def load_train_config(path: Path | str) -> TrainConfig:
     except yaml.YAMLError as error:
         raise ValueError(f"{path} is not YAML: {error}") from error
     except ValidationError as error:
-        problems = "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'the whole'}: {e['msg']}" for e in error.errors()
-        )
-        raise ValueError(f"{path}: {problems}") from error
+        raise ValueError(f"{path}: {explain(error)}") from error

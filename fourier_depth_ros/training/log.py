@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import logging
 import math
+import os
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,12 +25,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+logger = logging.getLogger(__name__)
+
 
 class TrainingLog:
     """The log of one stage in its folder; all of it does nothing in processes other than the first.
 
     log.jsonl has a line per interval and per validation, each with its ``step``; TensorBoard gets
-    the same numbers. Lines beyond ``step``, of a run that was killed, are dropped.
+    the same numbers. Lines beyond ``step``, of a run that was killed, are dropped: these steps are
+    taken again. From step 0 on, the log of an earlier run is moved aside.
 
     Raises:
         ImportError: TensorBoard is wanted and not installed.
@@ -47,9 +53,11 @@ class TrainingLog:
         )
         if not first:
             return
-        lines = self._path.read_text(encoding="utf-8").splitlines() if self._path.is_file() else []
-        kept = [line for line in lines if json.loads(line)["step"] <= step]
-        self._path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        if self._path.is_file():
+            if step:
+                _cut(self._path, step)
+            else:
+                _move_aside(self._path)
         self._samples.mkdir(exist_ok=True)
         if tensorboard:
             try:
@@ -148,3 +156,30 @@ class TrainingLog:
         self._bar.close()
         if self._writer is not None:
             self._writer.close()
+
+
+def _cut(path: Path, step: int) -> None:
+    """Leave the lines up to ``step``."""
+    lines = path.read_text(encoding="utf-8").splitlines()
+    kept = [line for line in lines if _step_of(line) <= step]
+    if kept != lines:
+        partial = path.with_name(f"{path.name}.partial")
+        partial.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+        os.replace(partial, path)
+
+
+def _step_of(line: str) -> float:
+    try:
+        return float(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):  # cut off when the run was killed
+        return math.inf
+
+
+def _move_aside(path: Path) -> None:
+    """Rename the log to log.1.jsonl, or the next number that is free."""
+    for number in itertools.count(1):
+        aside = path.with_name(f"log.{number}.jsonl")
+        if not aside.exists():
+            break
+    path.rename(aside)
+    logger.warning("%s is of a run without a saved state; it is now %s", path, aside.name)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fourier_depth_ros.data.collection import hold_out
-from fourier_depth_ros.data.opening import RgbdOptions
 from fourier_depth_ros.training.cache import Pair, PairCache, cached_pairs
 from fourier_depth_ros.training.config import DataConfig, TrainConfig
 
@@ -59,8 +58,7 @@ def _open(config: TrainConfig, sources: Sequence[DataConfig]) -> PairList:
     root: Path = config.cache or config.out / "cache"
     places: list[tuple[PairCache, int]] = []
     for source in sources:
-        options = RgbdOptions(**source.model_dump(exclude={"path"}))
-        cache = cached_pairs(source.path, options, root, config.cached_side)
+        cache = cached_pairs(source, root, config.cached_side)
         places += [(cache, index) for index in range(len(cache))]
     return PairList(places)
 

@@ -7,6 +7,7 @@ seen, and so do several processes that share a batch.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -149,13 +150,16 @@ def _stack(parts: Sequence[Tensor | None]) -> Tensor | None:
 def prefetch(make: Callable[[int], T], numbers: Sequence[int], workers: int) -> Generator[T]:
     """make(number) for each number, in order, prepared ahead by processes forked from this one.
 
-    Closing the iterator ends them, as the end of this process does. What they make travels through
-    shared memory. Raises: whatever ``make`` raises, when its turn comes.
+    Closing the iterator ends them, as the end of this process does; SIGINT and SIGTERM do not, for
+    Ctrl-C and torchrun send them to the whole group, and what to do is this process's to say. What
+    they make travels through shared memory. Raises: whatever ``make`` raises, when its turn comes.
     """
     loader = DataLoader(
         _Calls(make, numbers), batch_size=None, num_workers=workers, multiprocessing_context="fork"
     )
-    made = iter(loader)
+    unblocked = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+    made = iter(loader)  # forks them, with these signals blocked
+    signal.pthread_sigmask(signal.SIG_SETMASK, unblocked)
     try:
         for value in made:
             if isinstance(value, Exception):

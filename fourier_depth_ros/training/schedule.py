@@ -7,6 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+
+from fourier_depth_ros.signals import Stop
 from fourier_depth_ros.training.config import StageConfig, TrainConfig
 
 if TYPE_CHECKING:
@@ -34,11 +37,21 @@ class Due:
 
 
 class Schedule:
-    """Says after each step what is due, the same in every process: the first one's clock counts."""
+    """Says after each step what is due, the same in every process.
+
+    The first one's clock counts, and a signal that any of them got.
+    """
 
     def __init__(
-        self, fabric: Fabric, config: TrainConfig, stage: StageConfig, epoch: int, deadline: float
+        self,
+        fabric: Fabric,
+        config: TrainConfig,
+        stage: StageConfig,
+        epoch: int,
+        deadline: float,
+        stop: Stop,
     ) -> None:
+        self._stop = stop
         self._fabric = fabric
         self._config = config
         self._steps = stage.steps
@@ -52,7 +65,7 @@ class Schedule:
         stop, save = self._fabric.broadcast(
             (now >= self._deadline, now >= self._saved + 60 * config.save_minutes)
         )
-        last = stop or step == self._steps
+        last = stop or self.agree_on_signal() > 0 or step == self._steps
         save = save or last or (config.save_steps is not None and step % config.save_steps == 0)
         if save:
             self._saved = now
@@ -64,3 +77,9 @@ class Schedule:
             save=save,
             stop=last,
         )
+
+    def agree_on_signal(self) -> int:
+        """The number of a signal that any process got, 0 for none; all have to ask."""
+        if self._fabric.world_size == 1:
+            return self._stop.number
+        return int(self._fabric.all_reduce(torch.tensor(self._stop.number), reduce_op="max"))

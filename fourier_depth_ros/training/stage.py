@@ -7,6 +7,7 @@ import os
 from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +17,7 @@ from torch.optim import AdamW, Optimizer
 from fourier_depth_ros.core.estimator import resolve_device
 from fourier_depth_ros.core.network import DepthEstimationNetwork
 from fourier_depth_ros.core.space import balance
-from fourier_depth_ros.training.config import StageConfig, TrainConfig
+from fourier_depth_ros.training.config import BEST, STATE, StageConfig, TrainConfig
 from fourier_depth_ros.training.pairs import TrainingData
 from fourier_depth_ros.training.samples import Batch, SampleMaker, prefetch
 from fourier_depth_ros.training.start import start_network
@@ -27,7 +28,6 @@ from fourier_depth_ros.training.teacher.features import Dinov2, load_dinov2
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-STATE, BEST = "state.safetensors", "best.safetensors"
 _PRECISIONS = {"float32": "32-true", "bfloat16": "bf16-mixed", "float16": "16-mixed"}
 #: Shorter than torch's 0.999: these trainings are short.
 _BETAS = (0.9, 0.98)
@@ -89,6 +89,11 @@ class StageRun:
     train: SampleMaker
     held_out: SampleMaker
     encoder: Dinov2 | None
+
+    @property
+    def folder(self) -> Path:
+        """Where the stage's files are."""
+        return self.config.out / self.stage.name
 
     def seen(self, batch: Batch) -> Tensor | None:
         """The teacher's features of a batch, (n, channels, h, w), out of a folder or made now."""

@@ -1,7 +1,7 @@
 """What a training run needs to go on as if nothing had happened: weights, averages, optimiser.
 
 One safetensors file with a JSON header, written whole or not at all; no pickle. The data needs no
-state, see batches.py.
+state, see samples.py.
 """
 
 from __future__ import annotations
@@ -28,12 +28,14 @@ _KEY = "fourier_depth_training"
 class Progress:
     """How far a stage is.
 
-    step: optimiser steps taken. best: the lowest AbsRel on the held-out
-    pictures so far. scaler: of float16's gradient scaling, empty else. config: the run's, as JSON.
+    step: optimiser steps taken. best: the lowest AbsRel on the held-out pictures so far.
+    validation_due: a signal came before the validation that follows ``step``. scaler: of float16's
+    gradient scaling, empty else. config: the run's, as JSON.
     """
 
     step: int = 0
     best: float = float("inf")
+    validation_due: bool = False
     scaler: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
 

@@ -7,10 +7,12 @@ batch; batch norm takes its statistics from each process's own part.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,12 +23,13 @@ from torch import Tensor
 from fourier_depth_ros.config import CheckpointConfig
 from fourier_depth_ros.core.checkpoint import Checkpoint, save_checkpoint
 from fourier_depth_ros.core.losses import depth_loss, log_depth_loss
-from fourier_depth_ros.training.config import TrainConfig
+from fourier_depth_ros.signals import Stop, stop_on_signals
+from fourier_depth_ros.training.config import BEST, STATE, TrainConfig, refuse_to_overwrite
 from fourier_depth_ros.training.log import TrainingLog
 from fourier_depth_ros.training.pairs import TrainingData, open_training_data
 from fourier_depth_ros.training.samples import Batch
 from fourier_depth_ros.training.schedule import Schedule, rate_factor
-from fourier_depth_ros.training.stage import BEST, STATE, StageRun, launch, set_up
+from fourier_depth_ros.training.stage import StageRun, launch, set_up
 from fourier_depth_ros.training.state import read_progress, save_state
 from fourier_depth_ros.training.teacher.distillation import feature_loss
 from fourier_depth_ros.training.validation import ValidationReport, held_out_samples, validate
@@ -35,21 +38,33 @@ if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
 
+#: Said at the first signal.
+SAVING = "saving the state; another Ctrl-C ends at once, without"
+
+logger = logging.getLogger(__name__)
+
+
 @dataclass(frozen=True)
 class StageResult:
-    """How far a stage came: ``best`` AbsRel on the held-out pictures, and that checkpoint."""
+    """How far a stage came: ``best`` AbsRel on the held-out pictures, and that checkpoint.
+
+    ``signal``: the number of the one that ended it, 0 for none.
+    """
 
     name: str
     step: int
     steps: int
     best: float
     checkpoint: Path
+    signal: int = 0
 
 
 def train(
     config: TrainConfig, resume: bool = False, minutes: float | None = None
 ) -> list[StageResult]:
     """Run the stages one after the other; stop after ``minutes``, to be resumed another day.
+
+    SIGINT and SIGTERM stop it likewise, once the step under way is taken and the state is saved.
 
     Each stage leaves in OUT/NAME: best.safetensors (a checkpoint, to be fitted), state.safetensors
     (to resume from), log.jsonl and samples/.
@@ -60,80 +75,91 @@ def train(
         RuntimeError: the loss is not finite any more.
     """
     deadline = math.inf if minutes is None else time.monotonic() + 60 * minutes
-    there = [s for s in config.stages if (config.out / s.name / STATE).is_file()]
-    if there and not resume:
-        raise ValueError(
-            f"{config.out / there[0].name} holds a run already; go on with --resume, or choose "
-            f"another `out`"
-        )
+    refuse_to_overwrite(config, resume)
     if config.threads is not None:
         torch.set_num_threads(config.threads)
     cv2.setNumThreads(1)  # the workers are the threads
     fabric = launch(config)
     with fabric.rank_zero_first():  # it makes the cache, the others find it
         data = open_training_data(config)
+    if resume and fabric.is_global_zero:
+        _say_where(config)
     results: list[StageResult] = []
     for number, stage in enumerate(config.stages):
         results.append(train_stage(fabric, config, number, data, deadline))
-        if results[-1].step < stage.steps:
+        if results[-1].step < stage.steps or results[-1].signal:
             break
     return results
+
+
+def _say_where(config: TrainConfig) -> None:
+    """Log from which step of which stage a resumed run goes on."""
+    for stage in config.stages:
+        state = config.out / stage.name / STATE
+        if not state.is_file():
+            logger.warning("%s: no saved state: starting at step 0", state.parent)
+            return
+        step = read_progress(state).step
+        if step < stage.steps:
+            logger.info("%s: going on at step %d of %d", state.parent, step, stage.steps)
+            return
 
 
 def train_stage(
     fabric: Fabric, config: TrainConfig, number: int, data: TrainingData, deadline: float
 ) -> StageResult:
-    """One stage, from its start or from the state in its folder, to its end or the deadline."""
+    """One stage, from its start or its saved state to its end, the deadline or a signal."""
     stage = config.stages[number]
     folder = config.out / stage.name
-    if (folder / STATE).is_file() and (done := read_progress(folder / STATE)).step >= stage.steps:
-        return StageResult(stage.name, done.step, stage.steps, done.best, folder / BEST)
+    if (folder / STATE).is_file():
+        done = read_progress(folder / STATE)
+        if done.step >= stage.steps and not done.validation_due:
+            return StageResult(stage.name, done.step, stage.steps, done.best, folder / BEST)
     folder.mkdir(parents=True, exist_ok=True)
     run = set_up(fabric, config, number, data)
     progress = run.progress
     log = TrainingLog(folder, progress.step, stage.steps, fabric.is_global_zero, config.tensorboard)
     epoch = max(1, round(len(data.train) / config.batch))
-    schedule = Schedule(fabric, config, stage, epoch, deadline)
 
-    with closing(log), closing(run.batches()) as batches:
-        for passes in log.wait(batches):
-            rate = rate_factor(progress.step, stage)
-            for group in run.bare_optimizer.param_groups:
-                group["lr"] = rate * group["peak"]
-            losses = compute_gradients(run, passes)
-            norm = fabric.clip_gradients(
-                run.model, run.optimizer, max_norm=config.clip, error_if_nonfinite=False
-            )
-            run.optimizer.step()
-            run.optimizer.zero_grad()
-            progress.step += 1
-            run.average.update(run.student.network, progress.step)
-            log.add(losses, norm)
-
+    with stop_on_signals(SAVING) as stop, closing(log), closing(run.batches()) as batches:
+        schedule = Schedule(fabric, config, stage, epoch, deadline, stop)
+        # a signal may have come between a step and its validation
+        taken = [None] if progress.validation_due else []
+        for passes in chain(taken, log.wait(batches)):
+            if passes is not None:
+                take_step(run, log, passes)
             due = schedule.after(progress.step)
             if due.log:
-                log.write_interval(fabric, progress.step, rate * stage.learning_rate, config.batch)
+                rate = rate_factor(progress.step - 1, stage) * stage.learning_rate
+                log.write_interval(fabric, progress.step, rate, config.batch)
             if due.validate:
-                report = validate(run)
-                log.write(progress.step, **{f"held_out/{k}": v for k, v in asdict(report).items()})
-                log.samples(progress.step, *held_out_samples(run), config.space.max_depth)
-                if report.abs_rel < progress.best:
-                    progress.best = report.abs_rel
-                    save_best(run, folder / BEST, data, report)
+                progress.validation_due = not keep_best(run, log, data, stop)
+            if progress.validation_due:
+                due = schedule.after(progress.step)  # all processes learn of the signal
             if due.save:
-                progress.scaler = fabric.strategy.precision.state_dict()
-                if fabric.is_global_zero:
-                    save_state(
-                        folder / STATE,
-                        run.student,
-                        run.average.network,
-                        run.bare_optimizer,
-                        progress,
-                    )
+                keep_state(run)
             if due.stop:
                 break
-    fabric.barrier()  # the next stage reads what the first process wrote
-    return StageResult(stage.name, progress.step, stage.steps, progress.best, folder / BEST)
+        fabric.barrier()  # the next stage reads what the first process wrote
+        signal = schedule.agree_on_signal()  # or one that came last would be lost
+    return StageResult(stage.name, progress.step, stage.steps, progress.best, folder / BEST, signal)
+
+
+def take_step(run: StageRun, log: TrainingLog, passes: list[Batch]) -> None:
+    """One step of the optimiser and of the average."""
+    progress = run.progress
+    rate = rate_factor(progress.step, run.stage)
+    for group in run.bare_optimizer.param_groups:
+        group["lr"] = rate * group["peak"]
+    losses = compute_gradients(run, passes)
+    norm = run.fabric.clip_gradients(
+        run.model, run.optimizer, max_norm=run.config.clip, error_if_nonfinite=False
+    )
+    run.optimizer.step()
+    run.optimizer.zero_grad()
+    progress.step += 1
+    run.average.update(run.student.network, progress.step)
+    log.add(losses, norm)
 
 
 def compute_gradients(run: StageRun, passes: list[Batch]) -> dict[str, Tensor]:
@@ -169,10 +195,36 @@ def compute_gradients(run: StageRun, passes: list[Batch]) -> dict[str, Tensor]:
     return sums
 
 
-def save_best(run: StageRun, path: Path, data: TrainingData, report: ValidationReport) -> None:
+def keep_best(run: StageRun, log: TrainingLog, data: TrainingData, stop: Stop) -> bool:
+    """Validate, and write best.safetensors if it is; False where a signal came first."""
+    report = validate(run, stop)
+    if report is None:
+        return False
+    progress = run.progress
+    log.write(progress.step, **{f"held_out/{k}": v for k, v in asdict(report).items()})
+    log.samples(progress.step, *held_out_samples(run), run.config.space.max_depth)
+    if report.abs_rel < progress.best:
+        progress.best = report.abs_rel
+        if run.fabric.is_global_zero:
+            save_best(run, data, report)
+    return True
+
+
+def keep_state(run: StageRun) -> None:
+    """Write state.safetensors."""
+    run.progress.scaler = run.fabric.strategy.precision.state_dict()
+    if run.fabric.is_global_zero:
+        save_state(
+            run.folder / STATE,
+            run.student,
+            run.average.network,
+            run.bare_optimizer,
+            run.progress,
+        )
+
+
+def save_best(run: StageRun, data: TrainingData, report: ValidationReport) -> None:
     """Write the averaged network as a checkpoint, in float32: the next stage starts from it."""
-    if not run.fabric.is_global_zero:
-        return
     config = run.config
     sources = ", ".join(source.path.name for source in config.data)
     description = CheckpointConfig(
@@ -183,4 +235,6 @@ def save_best(run: StageRun, path: Path, data: TrainingData, report: ValidationR
         data=f"{len(data.train)} pictures of {sources}; {run.progress.step * config.batch} samples",
         licence=config.licence,
     )
-    save_checkpoint(path, Checkpoint(description, run.average.network), dtype=torch.float32)
+    save_checkpoint(
+        run.folder / BEST, Checkpoint(description, run.average.network), dtype=torch.float32
+    )

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from fourier_depth_ros.core.losses import depth_loss
 from fourier_depth_ros.core.space import to_depth
+from fourier_depth_ros.signals import Stop
 from fourier_depth_ros.training.samples import Batch, prefetch
 from fourier_depth_ros.training.stage import StageRun
 from fourier_depth_ros.training.teacher.distillation import forward_float32_head
@@ -29,8 +30,10 @@ class ValidationReport:
 
 
 @torch.inference_mode()
-def validate(run: StageRun) -> ValidationReport:
+def validate(run: StageRun, stop: Stop) -> ValidationReport | None:
     """The averaged network on the held-out pictures; every process takes a part of them.
+
+    None in all of them where ``stop`` came in one.
 
     Raises:
         ValueError: no held-out picture has valid depth.
@@ -39,10 +42,15 @@ def validate(run: StageRun) -> ValidationReport:
     mine = range(fabric.global_rank, len(run.held_out.pairs), fabric.world_size)
     size = config.micro_batch or config.batch
     chunks = [mine[i : i + size] for i in range(0, len(mine), size)]
-    sums = torch.zeros(5, dtype=torch.float64, device=fabric.device)
+    sums = torch.zeros(6, dtype=torch.float64, device=fabric.device)
     for batch in prefetch(lambda i: run.held_out.whole_batch(chunks[i]), range(len(chunks)), 1):
-        sums += _errors(run, batch.to(fabric.device))
+        if stop.came:
+            break
+        sums[:5] += _errors(run, batch.to(fabric.device))
+    sums[5] = stop.came
     sums = fabric.all_reduce(sums, reduce_op="sum")
+    if sums[5] > 0:
+        return None
     if sums[4] == 0:
         raise ValueError("held_out: no picture has valid depth within max_depth")
     return ValidationReport(*(sums[:4] / sums[4]).tolist())

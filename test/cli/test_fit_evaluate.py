@@ -1,8 +1,13 @@
 """`fourier-depth fit` and `evaluate` as a user calls them, and a user's own bag."""
 
 import json
+import os
+import re
+import shutil
+import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,6 +17,7 @@ from checkpoints import constant_checkpoint
 from rgbd import CAMERA, write_rgbd
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
+from terminals import open_terminal
 
 from fourier_depth_ros.cli.evaluate import evaluate
 from fourier_depth_ros.cli.fit import fit
@@ -109,6 +115,84 @@ def test_a_mistake_says_what_to_do(tmp_path):
         evaluate(data=())
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist; expected a folder with"):
         evaluate(data=(tmp_path / "nowhere",))
+
+
+def start(*args, terminal: int | None = None):
+    """A command under way; ``terminal``: what its stderr is."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "fourier_depth_ros.cli.main", *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=terminal if terminal is not None else subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_evaluation_leaves_what_it_has_measured(data, fitted, tmp_path, number):
+    many = write_rgbd(tmp_path / "many", rooms=40, views=25)
+    reader, writer = open_terminal()
+    process = start(
+        *("evaluate", "--data", many, "--checkpoint", fitted[0]),
+        *("--json", tmp_path / "new" / "f.json", "--page", tmp_path / "new" / "page.png"),
+        terminal=writer,
+    )
+    os.close(writer)
+    bar = ""
+    while not re.search(r"evaluated: .*[1-9]\d*/1000 ", bar):  # a picture is measured
+        bar += os.read(reader, 1000).decode()
+    os.killpg(process.pid, number)
+    out, _ = process.communicate(timeout=100)
+    os.close(reader)
+    assert process.returncode == 128 + number
+    figures = json.loads((tmp_path / "new" / "f.json").read_text())
+    seen, of = re.fullmatch(r"after (\d+) of (\d+) pictures", figures["interrupted"]).groups()
+    assert 0 < figures["pictures"] == int(seen) < int(of) == 1000
+    assert out.startswith(f"interrupted after {seen} of 1000 pictures\n")
+    assert cv2.imread(str(tmp_path / "new" / "page.png")) is not None
+    # as if there had been no more
+    short = tmp_path / "short"
+    for part in ("rgb", "depth"):
+        (short / part).mkdir(parents=True)
+        for file in sorted((many / part).glob("*.png"))[: int(seen)]:
+            shutil.copy(file, short / part)
+    shutil.copy(many / "rgb" / "camera_info.yaml", short / "rgb")
+    run("evaluate", "--data", short, "--checkpoint", fitted[0], "--json", tmp_path / "s.json")
+    assert json.loads((tmp_path / "s.json").read_text())["protocols"] == figures["protocols"]
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(data, tmp_path):
+    (tmp_path / "file").touch()
+    below, held = tmp_path / "file" / "x", data / "held"
+    for out in (below, "/proc/nowhere/x", tmp_path):
+        with pytest.raises(OSError, match=r"out: .*; give (another place|the name of a file)"):
+            fit(data=(held,), out=Path(out), checkpoint=str(data / "network.safetensors"))
+    for flag in ("json", "page"):
+        with pytest.raises(OSError, match=rf"{flag}: nothing can be written into {below.parent}"):
+            evaluate(data=(held,), checkpoint=("resnet18_rooms",), **{flag: below})
+
+
+def test_a_missing_package_is_told_with_how_to_get_it(data, tmp_path):
+    """As in a plain install: torchmetrics and matplotlib are extras."""
+    for module in ("torchmetrics", "matplotlib"):
+        (tmp_path / module).mkdir()
+        line = f"raise ModuleNotFoundError('No module named {module}', name='{module}')"
+        (tmp_path / module / "__init__.py").write_text(line)
+        arguments = ["evaluate", "--data", str(data / "held")]
+        page = ["--page", str(tmp_path / "page.png")] if module == "matplotlib" else []
+        done = subprocess.run(
+            [sys.executable, "-m", "fourier_depth_ros.cli.main", *arguments, *page],
+            check=False,
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": f"{tmp_path}:{os.environ.get('PYTHONPATH', '')}"},
+        )
+        shutil.rmtree(tmp_path / module)
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1] == (
+            f"fourier-depth: error: this takes the package {module}: pip install {module} "
+            f"(pip install '.[train]' in a clone brings all of its kind)"
+        )
 
 
 def write_bag(path, pictures: int):

@@ -70,6 +70,31 @@ def test_shared_crops(tmp_path, constant):
         assert (summary["crops"], summary["crop_ratios"]) == ("shared", ratios)
 
 
+def test_what_cannot_be_read_is_named_at_the_end_and_the_rest_is_done(tmp_path, constant):
+    good = tmp_path / "good.jpg"
+    cv2.imwrite(str(good), np.zeros((48, 64, 3), np.uint8))
+    (tmp_path / "cut.jpg").write_bytes(good.read_bytes()[:-20])
+    (tmp_path / "folder").mkdir()
+    cv2.imwrite(str(tmp_path / "folder" / "tiny.png"), np.zeros((8, 8, 3), np.uint8))
+    cv2.imwrite(str(tmp_path / "folder" / "whole.png"), np.zeros((48, 64, 3), np.uint8))
+    (tmp_path / "folder" / "empty.png").touch()
+    (tmp_path / "last.png").write_bytes((tmp_path / "folder" / "whole.png").read_bytes())
+    (tmp_path / "last.yaml").write_text("no calibration")
+    done = fourier_depth(
+        *("predict", tmp_path / "cut.jpg", tmp_path / "last.png", tmp_path / "folder", good),
+        *("--out", tmp_path / "out", "--checkpoint", constant, "--combination", "mean"),
+    )
+    assert done.returncode == 1
+    assert {p.name for p in (tmp_path / "out").glob("*.npy")} == {"good.npy", "whole.npy"}
+    said = done.stderr.splitlines()[-1]
+    assert said.startswith(
+        "fourier-depth: error: 4 of 6 pictures failed: cut.jpg (a truncated JPEG"
+    )
+    for each in ("last.yaml is not a ROS camera calibration", "tiny (", "empty.png (not a picture"):
+        assert each in said
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
@@ -83,6 +108,7 @@ def test_shared_crops(tmp_path, constant):
             "0.8 is not possible with crops 'shared', which takes 1, 0.667",
         ),
         (["a.png", "--fx", "-1"], "fx is -1"),
+        (["a.png", "--max-depth", "0"], "max-depth is 0, expected a positive number"),
         (["a.png", "--device", "cuda:99"], "'cuda:99' is not there"),
         (["a.png", "--checkpoint", "mine"], "'mine' is neither a file nor one of"),
         (["a.png", "--combination", "hierarchical"], "set 'mean', or fit it"),

@@ -42,7 +42,9 @@ def test_a_mistake_is_one_line(tmp_path, monkeypatch, capsys):
     assert "no.yaml" in capsys.readouterr().err
     (tmp_path / "half.yaml").write_text("trunk: resnet18")
     assert fourier_depth(monkeypatch, "train", "--config", tmp_path / "half.yaml") == 1
-    assert "half.yaml: out: Field required; data: Field required" in capsys.readouterr().err
+    assert (
+        "half.yaml: out is missing; data is missing; stages is missing" in capsys.readouterr().err
+    )
 
 
 def test_grow_keeps_the_answer(tmp_path, monkeypatch, capsys):

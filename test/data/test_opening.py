@@ -3,7 +3,8 @@ from rgbd import write_rgbd
 
 from fourier_depth_ros.data import opening
 from fourier_depth_ros.data.folder import FolderDepth
-from fourier_depth_ros.data.opening import RgbdOptions, open_rgbd
+from fourier_depth_ros.data.opening import open_rgbd
+from fourier_depth_ros.data.options import RgbdOptions
 
 
 def test_a_folder_of_pairs(tmp_path):

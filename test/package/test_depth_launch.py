@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from bags import write_bag
 from layout import PACKAGE
 
 ARGUMENTS = {
@@ -16,8 +17,9 @@ ARGUMENTS = {
     "preset": "",
     "target_rate": "",
     "camera": "",
+    "rate": "",
     "rviz": "false",
-    "frame": "camera_optical_frame",
+    "frame": "",
     "use_sim_time": "false",
     "respawn": "false",
     "log_level": "info",
@@ -119,7 +121,7 @@ def test_the_camera_publishes_what_the_node_reads(launch, executables):
     depth, camera = launch(camera="demo", image="/front/image", namespace="robot1")
     assert (camera.package, camera.executable) == (PACKAGE, "fourier-depth")
     assert camera.executable in executables
-    assert camera.arguments == ["camera", "demo", "--frame-id", "camera_optical_frame"]
+    assert camera.arguments == ["camera", "demo"]
     assert camera.remappings == depth.remappings
     assert camera.namespace == depth.namespace == "/robot1"
 
@@ -146,6 +148,24 @@ def test_rviz_looks_at_the_frame_that_the_camera_publishes_in(launch):
     rviz, _, camera = launch(rviz="true", camera="demo", frame="front")
     assert rviz.arguments[-2:] == ["-f", "front"]
     assert camera.arguments == ["camera", "demo", "--frame-id", "front"]
+
+
+def test_rviz_looks_at_the_bag_s_own_frame_unless_asked_otherwise(launch, tmp_path):
+    write_bag(tmp_path / "bag", [0.0], frame_id="front_optical")
+    rviz, _, camera = launch(rviz="true", camera=str(tmp_path / "bag"))
+    assert rviz.arguments[-2:] == ["-f", "front_optical"]
+    assert camera.arguments == ["camera", f"{tmp_path}/bag"]  # which publishes in it
+    rviz, _, _ = launch(rviz="true", camera=str(tmp_path / "bag"), frame="map")
+    assert rviz.arguments[-2:] == ["-f", "map"]
+    rviz, _, _ = launch(rviz="true", camera="demo")
+    assert rviz.arguments[-2:] == ["-f", "camera_optical_frame"]
+
+
+def test_a_recording_s_own_pace_can_be_changed(launch):
+    _, camera = launch(camera="/walk.mp4", rate="2.5")
+    assert camera.arguments == ["camera", "/walk.mp4", "--rate", "2.5"]
+    with pytest.raises(ValueError, match="rate: 'own' is not a number; give one such as 10"):
+        launch(camera="/walk.mp4", rate="own", rviz="true")
 
 
 def test_respawn_and_log_level(launch):

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from rgbd import write_rgbd
 
-from fourier_depth_ros.data.opening import RgbdOptions
 from fourier_depth_ros.training import cache
 from fourier_depth_ros.training.cache import cached_pairs
+from fourier_depth_ros.training.config import DataConfig
 
 
 @pytest.fixture
@@ -16,7 +16,7 @@ def folder(tmp_path):
 
 
 def test_pairs_are_shrunk_to_the_short_side(tmp_path, folder):
-    pairs = cached_pairs(folder, RgbdOptions(), tmp_path / "cache", 60)
+    pairs = cached_pairs(DataConfig(path=folder), tmp_path / "cache", 60)
     assert [pair.name for pair in pairs] == ["room000_0", "room000_1", "room001_0", "room001_1"]
     pair = pairs[3]
     assert pair.rgb.shape == (60, 80, 3)
@@ -34,21 +34,21 @@ def test_small_pictures_stay_as_they_are_with_holes(tmp_path, folder):
     raw = cv2.imread(str(file), -1)
     raw[7, 9] = 0
     cv2.imwrite(str(file), raw)
-    pair = cached_pairs(folder, RgbdOptions(), tmp_path / "cache", 500)[0]
+    pair = cached_pairs(DataConfig(path=folder), tmp_path / "cache", 500)[0]
     assert pair.rgb.shape == (120, 160, 3)
     assert np.argwhere(np.isnan(pair.depth)).tolist() == [[7, 9]]
 
 
 def test_the_second_call_reads_and_changed_data_is_decoded_anew(tmp_path, folder, monkeypatch):
     root = tmp_path / "cache"
-    first = cached_pairs(folder, RgbdOptions(), root, 60)
+    first = cached_pairs(DataConfig(path=folder), root, 60)
     with monkeypatch.context() as patch:
         patch.setattr(cache, "open_rgbd", None)
-        again = cached_pairs(folder, RgbdOptions(), root, 60)
+        again = cached_pairs(DataConfig(path=folder), root, 60)
     np.testing.assert_array_equal(first[2].rgb, again[2].rgb)
     os.utime(folder / "depth" / "room000_0.png", ns=(1, 2**62))
     (folder / "depth" / "room001_0.png").write_bytes(b"cut off")
-    changed = cached_pairs(folder, RgbdOptions(), root, 60)
+    changed = cached_pairs(DataConfig(path=folder), root, 60)
     assert [pair.name for pair in changed] == ["room000_0", "room000_1", "room001_1"]
     assert changed.skipped == 1
     assert len(list(root.iterdir())) == 2
@@ -58,5 +58,5 @@ def test_nothing_readable_leaves_no_cache(tmp_path, folder):
     for file in (folder / "depth").iterdir():
         file.unlink()
     with pytest.raises(ValueError, match="not a single RGB-D pair could be read"):
-        cached_pairs(folder, RgbdOptions(), tmp_path / "cache", 60)
+        cached_pairs(DataConfig(path=folder), tmp_path / "cache", 60)
     assert list((tmp_path / "cache").iterdir()) == []

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from trainings import run_config
 
+from fourier_depth_ros.signals import Stop
 from fourier_depth_ros.training.config import StageConfig
 from fourier_depth_ros.training.schedule import Due, Schedule, rate_factor
 
@@ -40,15 +41,20 @@ def test_without_warm_up_the_rate_starts_at_its_peak():
 
 
 class OneProcess:
-    """Fabric's broadcast where there is nobody else."""
+    """Fabric where there is nobody else."""
+
+    world_size = 1
 
     def broadcast(self, value):
         return value
 
 
-def dues(deadline=math.inf, **changes) -> list[Due]:
+def dues(deadline=math.inf, signal=0, **changes) -> list[Due]:
     config = run_config(Path(), Path(), **({"log_steps": 4} | changes))
-    schedule = Schedule(OneProcess(), config, a_stage(steps=6, warmup_steps=0), 3, deadline)
+    stop = Stop()
+    stop.set(signal)
+    stage = a_stage(steps=6, warmup_steps=0)
+    schedule = Schedule(OneProcess(), config, stage, 3, deadline, stop)
     return [schedule.after(step) for step in range(1, 7)]
 
 
@@ -77,3 +83,4 @@ def test_time_saves_too():
 def test_a_deadline_saves_and_stops_but_validates_nothing_out_of_turn():
     first = dues(deadline=time.monotonic())[0]
     assert first == Due(log=True, validate=False, save=True, stop=True)
+    assert dues(signal=2)[0] == first

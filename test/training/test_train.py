@@ -23,6 +23,7 @@ from fourier_depth_ros.training.stage import launch, set_up
 from fourier_depth_ros.training.state import read_progress
 from fourier_depth_ros.training.teacher.features import load_dinov2
 from fourier_depth_ros.training.train import compute_gradients, train
+from fourier_depth_ros.training.validation import validate
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +97,96 @@ def start(config, *arguments, processes=0):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        start_new_session=True,  # a process group of its own, as a shell's foreground job
     )
+
+
+def wait_for_a_step(process, folder):
+    """Until the log of a stage has its first line."""
+    deadline = time.monotonic() + 200
+    while not (folder / "log.jsonl").is_file() or not log(folder):
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_the_state_and_nothing_is_lost(data, whole, tmp_path, number):
+    config = two_stages(data, tmp_path / "run")
+    process = start(config)
+    folder = config.out / "stage1"
+    wait_for_a_step(process, folder)
+    os.killpg(process.pid, number)  # the workers get it too, as at Ctrl-C in a shell
+    said = process.communicate(timeout=100)[0]
+    assert process.returncode == 128 + number, said
+    assert said.count("saving the state; another Ctrl-C ends at once, without") == 1
+    assert "interrupted, with the state saved; go on with --resume" in said
+    assert "Traceback" not in said
+    assert read_progress(folder / "state.safetensors").step == log(folder)[-1]["step"]
+    train(config, resume=True)
+    for name in ("stage1", "stage2"):
+        assert_same(config.out, whole, name)
+
+
+def test_a_signal_during_a_validation_leaves_it_to_the_resumed_run(
+    data, whole, tmp_path, monkeypatch
+):
+    module = sys.modules[train.__module__]
+    config = two_stages(data, tmp_path)
+
+    def interrupted(run, stop):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return validate(run, stop)
+
+    monkeypatch.setattr(module, "validate", interrupted)
+    (result,) = train(config)
+    assert (result.signal, result.best) == (signal.SIGTERM, float("inf"))
+    progress = read_progress(tmp_path / "stage1" / "state.safetensors")
+    assert (progress.step, progress.validation_due) == (result.step, True)
+    (again,) = train(config, resume=True)  # begins with the validation, in vain again
+    assert again == result
+    monkeypatch.setattr(module, "validate", validate)
+    train(config, resume=True)
+    for name in ("stage1", "stage2"):
+        assert_same(tmp_path, whole, name)
+
+
+def test_two_processes_stop_after_the_same_step(data, tmp_path):
+    config = run_config(data, tmp_path / "run", stages=[stage(steps=200)])
+    process = start(config, processes=2)
+    folder = config.out / "stage1"
+    wait_for_a_step(process, folder)
+    process.send_signal(signal.SIGTERM)  # torchrun hands it on
+    said = process.communicate(timeout=100)[0]
+    assert said.count("interrupted, with the state saved; go on with --resume") == 2, said
+    step = read_progress(folder / "state.safetensors").step
+    assert said.count(f"stage1: step {step} of 200") == 2
+    assert log(folder)[-1]["step"] == step
+
+
+def test_a_resumed_run_without_a_state_says_so_and_keeps_the_log(data, tmp_path, caplog):
+    """As after a kill before the first state was saved."""
+    caplog.set_level("INFO")
+    config = run_config(data, tmp_path / "run", stages=[stage(steps=2)])
+    folder = config.out / "stage1"
+    folder.mkdir(parents=True)
+    for earlier in ("first", "second"):
+        (folder / "log.jsonl").write_text(earlier)
+        train(config, resume=True, minutes=0)
+        assert f"{folder}: no saved state: starting at step 0" in caplog.text
+        (folder / "state.safetensors").unlink()
+    assert (folder / "log.1.jsonl").read_text() == "first"
+    assert (folder / "log.2.jsonl").read_text() == "second"
+    assert "log.jsonl is of a run without a saved state; it is now log.2.jsonl" in caplog.text
+    train(config, minutes=0)  # nor is it lost without --resume
+    assert len(list(folder.glob("log.*.jsonl"))) == 3
+    caplog.clear()
+    with (folder / "log.jsonl").open("a") as file:
+        file.write('{"step": 2, "loss": 1.0}\n{"step": 2, "lo')  # killed while it wrote
+    train(config, resume=True)
+    assert "no saved state" not in caplog.text
+    assert f"{folder}: going on at step 1 of 2" in caplog.text
+    assert [step for step, _ in losses(folder)] == [1, 2]
 
 
 def test_kill_9_loses_at_most_the_last_interval(data, whole, tmp_path):

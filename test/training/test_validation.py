@@ -6,6 +6,7 @@ import torch
 from checkpoints import balanced
 from trainings import run_config, write_data
 
+from fourier_depth_ros.signals import Stop
 from fourier_depth_ros.training.cache import Pair
 from fourier_depth_ros.training.pairs import open_training_data
 from fourier_depth_ros.training.samples import SampleMaker
@@ -38,7 +39,7 @@ def test_a_known_answer_has_known_errors(run):
     half = np.full((64, 64), 4.0)
     half[32:] = np.nan
     use(run, np.full((64, 64), 2.2), half, np.full((64, 64), np.nan))
-    report = validate(run)
+    report = validate(run, Stop())
     assert report.abs_rel == pytest.approx((0.2 / 2.2 + 2 / 4) / 2, rel=1e-4)
     assert report.rmse == pytest.approx((0.2 + 2.0) / 2, rel=1e-4)
     assert report.delta1 == 0.5  # 1.1 is within 1.25, 2 is not
@@ -49,7 +50,7 @@ def test_a_known_answer_has_known_errors(run):
 def test_nothing_to_measure_is_an_error(run):
     use(run, np.full((64, 64), 30.0))  # beyond max_depth
     with pytest.raises(ValueError, match="held_out: no picture has valid depth"):
-        validate(run)
+        validate(run, Stop())
 
 
 def test_samples_show_crops_truth_and_answer(run):

@@ -14,7 +14,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-from tqdm import tqdm
 
 from fourier_depth_ros.config import DepthSpace
 from fourier_depth_ros.core.estimator import resolve_device, resolve_precision
@@ -22,6 +21,7 @@ from fourier_depth_ros.core.frame import DTYPES
 from fourier_depth_ros.core.geometry import focal_factor
 from fourier_depth_ros.core.losses import depth_balanced_euclidean_loss
 from fourier_depth_ros.core.space import to_depth
+from fourier_depth_ros.data.progress import track
 from fourier_depth_ros.data.sample import RgbdDataset, RgbdSample
 from fourier_depth_ros.data.truth import canonical_truth
 from fourier_depth_ros.files import whole_file
@@ -46,7 +46,7 @@ def write_features(data: RgbdDataset, model: Path, folder: Path, device: str = "
     place = resolve_device(device)
     encoder = load_dinov2(model).to(place)
     dtype = DTYPES[resolve_precision("auto", place)]
-    samples = tqdm(data, desc="features", unit="picture", total=len(data), disable=None)
+    samples = track(data, "features", len(data))
     missing = (sample for sample in samples if not (folder / f"{sample.name}.npy").is_file())
     written = 0
     while batch := list(islice(missing, _BATCH)):
@@ -105,7 +105,7 @@ def train_head(
     head = DepthHead()
     optimizer = torch.optim.AdamW(head.parameters(), lr=1e-3, weight_decay=0.05)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1e-3, total_steps=steps)
-    for _ in tqdm(range(steps), desc="depth head", unit="step", disable=None):
+    for _ in track(range(steps), "depth head", steps, "step"):
         chosen = torch.randint(len(inputs), (min(32, len(inputs)),))
         target = targets[chosen]
         output = head(inputs[chosen].float())

@@ -24,7 +24,7 @@ RawData: TypeAlias = (
 DEPTH_ENCODINGS = ("32FC1", "16UC1", "mono16")
 #: From one marker of a JPEG to the next, but for those without a length: fill bytes, stuffed zeros,
 #: TEM, restart markers and the start of the image.
-_JPEG_MARKER = re.compile(rb"\xff+([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xd9"
 
 

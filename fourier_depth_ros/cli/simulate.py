@@ -62,8 +62,8 @@ def simulate(
     if not 0 <= seed <= 10**9:
         raise ValueError(f"seed is {seed}, expected 0 to 1000000000")
     options = Options(views, width, height, renderer, samples)
-    prepare_folder("out", out)
     found = find_assets(assets)
+    prepare_folder("out", out)
     start = time.perf_counter()
     seeds = range(seed, seed + rooms)
     finished = simulate_rooms(out, found, options, seeds, workers or os.cpu_count() or 1)

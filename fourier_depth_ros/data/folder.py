@@ -68,6 +68,7 @@ class FolderDepth:
                 yield RgbdSample(
                     picture.name, group, picture.rgb, depth.astype(np.float32), picture.intrinsics
                 )
+        self.skipped += self._source.skipped
 
     def _skip(self, file: Path, reason: str) -> None:
         if not self.skipped:

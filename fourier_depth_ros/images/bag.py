@@ -13,7 +13,13 @@ from jaxtyping import UInt8
 
 from fourier_depth_ros.core.geometry import Intrinsics, fit_intrinsics
 from fourier_depth_ros.images.camera_info import intrinsics_from_camera_info
-from fourier_depth_ros.images.encodings import decode_compressed, decode_image, fields_of
+from fourier_depth_ros.images.encodings import (
+    decode_compressed,
+    decode_image,
+    fields_of,
+    is_compressed_depth,
+    is_depth,
+)
 from fourier_depth_ros.images.picture import Picture, PictureSource
 
 if TYPE_CHECKING:
@@ -23,7 +29,6 @@ if TYPE_CHECKING:
 IMAGE = "sensor_msgs/msg/Image"
 COMPRESSED_IMAGE = "sensor_msgs/msg/CompressedImage"
 CAMERA_INFO = "sensor_msgs/msg/CameraInfo"
-DEPTH_ENCODINGS = ("16UC1", "32FC1")
 
 logger = logging.getLogger(__name__)
 
@@ -159,9 +164,9 @@ def _has_pictures(reader: AnyReader, topic: str) -> bool:
     message = first_message(reader, connections_of(reader, topic, IMAGE, COMPRESSED_IMAGE))
     if message is None:
         return False
-    if hasattr(message, "format"):  # "rgb8; jpeg compressed bgr8", "16UC1; compressedDepth png"
-        return message.format.partition(";")[0].strip() not in DEPTH_ENCODINGS
-    return message.encoding not in DEPTH_ENCODINGS
+    if hasattr(message, "format"):
+        return not is_compressed_depth(message.format)
+    return not is_depth(message.encoding)
 
 
 def _decode(message: Any) -> UInt8[np.ndarray, "height width 3"]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import yaml
 
 from fourier_depth_ros.core.geometry import Intrinsics
+from fourier_depth_ros.images.camera_info import is_filled_in
 
 
 def intrinsics_from_hfov(width: int, height: int, hfov: float) -> Intrinsics:
@@ -27,8 +28,8 @@ def intrinsics_from_hfov(width: int, height: int, hfov: float) -> Intrinsics:
 def read_calibration(path: Path | str) -> Intrinsics:
     """The rectified pinhole camera in a ROS calibration file (camera_info_manager's YAML).
 
-    Convention: as in a CameraInfo, ``projection_matrix`` (P, of the rectified picture) counts where
-    its first entry is positive, else ``camera_matrix`` (K, of the picture as it is).
+    Convention: as in a CameraInfo, ``projection_matrix`` (P) counts where it is filled in, else
+    ``camera_matrix`` (K).
 
     Raises:
         FileNotFoundError: nothing is at ``path``.
@@ -42,8 +43,9 @@ def read_calibration(path: Path | str) -> Intrinsics:
             raise ValueError("not a mapping of keys")
         size = int(values["image_width"]), int(values["image_height"])
         if values.get("projection_matrix") is not None:
-            fx, _, cx, _, _, fy, cy, *_ = _matrix(values, "projection_matrix", 12)
-            if fx > 0:
+            projection = _matrix(values, "projection_matrix", 12)
+            if is_filled_in(projection):
+                fx, _, cx, _, _, fy, cy, *_ = projection
                 return Intrinsics(fx, fy, cx, cy, *size)
         fx, _, cx, _, fy, cy, *_ = _matrix(values, "camera_matrix", 9)
         return Intrinsics(fx, fy, cx, cy, *size)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,8 +25,9 @@ def intrinsics_from_camera_info(info: Any) -> Intrinsics:
             f"camera_info of {info.header.frame_id!r} has size {info.width}x{info.height}, "
             f"expected the image's; the camera driver has to fill in width and height"
         )
-    projection = np.reshape(info.p, (3, 4))[:, :3]
-    matrix = projection if projection[0, 0] > 0 else np.reshape(info.k, (3, 3))
+    matrix = np.reshape(info.k, (3, 3))
+    if is_filled_in(info.p):
+        matrix = np.reshape(info.p, (3, 4))[:, :3]
     if not (matrix[0, 0] > 0 and matrix[1, 1] > 0 and np.isfinite(matrix).all()):
         raise ValueError(
             f"camera_info of {info.header.frame_id!r} is uncalibrated: P has fx = {info.p[0]:g}, "
@@ -37,6 +39,14 @@ def intrinsics_from_camera_info(info: Any) -> Intrinsics:
     height = (info.roi.height or info.height) // max(info.binning_y, 1)
     (fx, _, cx), (_, fy, cy), _ = image_from_sensor(info, width, height, matrix).tolist()
     return Intrinsics(fx=fx, fy=fy, cx=cx, cy=cy, width=width, height=height)
+
+
+def is_filled_in(projection: Sequence[float]) -> bool:
+    """Whether P (twelve numbers, row by row) counts: of the rectified picture, as depth needs it.
+
+    Else K does, of the picture as it is: ROS leaves P zero where nothing is rectified.
+    """
+    return projection[0] > 0
 
 
 def image_from_sensor(

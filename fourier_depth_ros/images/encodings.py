@@ -7,6 +7,7 @@ Convention: colour arrays are RGB, depth arrays are z [m] with NaN where invalid
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from typing import NamedTuple, Protocol, TypeAlias, runtime_checkable
 
@@ -19,7 +20,12 @@ RawData: TypeAlias = (
     bytes | bytearray | memoryview | array | NDArray[np.uint8]  # type: ignore[type-arg]
 )
 
+#: What depth comes in; mono16 may be a grey picture, too.
 DEPTH_ENCODINGS = ("32FC1", "16UC1", "mono16")
+#: From one marker of a JPEG to the next, but for those without a length: fill bytes, stuffed zeros,
+#: TEM, restart markers and the start of the image.
+_JPEG_MARKER = re.compile(rb"\xff([^\x00\x01\xd0-\xd8\xff])", re.DOTALL)
+_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xd9"
 
 
 class ImageError(ValueError):
@@ -82,6 +88,16 @@ _LAYOUTS = {
     "nv21": _Layout("u1", 1, cv2.COLOR_YUV2RGB_NV21, chroma_rows=True, block=(2, 2)),
 }
 COLOR_ENCODINGS = tuple(_LAYOUTS)
+
+
+def is_depth(encoding: str) -> bool:
+    """Whether an image of this encoding is depth and cannot be a picture."""
+    return encoding in DEPTH_ENCODINGS and encoding not in _LAYOUTS
+
+
+def is_compressed_depth(format: str) -> bool:
+    """Likewise of a CompressedImage: "16UC1; compressedDepth png", but "rgb8; jpeg compressed"."""
+    return "compresseddepth" in format.lower() or is_depth(format.partition(";")[0].strip())
 
 
 def fields_of(image: RawImage) -> tuple[RawData, int, int, str, int, bool]:
@@ -151,7 +167,7 @@ def decode_compressed(data: RawData, format: str) -> UInt8[np.ndarray, "height w
     Raises:
         ImageError: compressed depth, no bytes, or bytes that are not a whole picture.
     """
-    if "compresseddepth" in format.lower() or format.split(";")[0].strip() in ("16UC1", "32FC1"):
+    if is_compressed_depth(format):
         raise ImageError(
             f"format {format!r} is compressed depth, expected a colour picture; remap "
             f"image/compressed to the colour camera's"
@@ -163,7 +179,7 @@ def decode_compressed(data: RawData, format: str) -> UInt8[np.ndarray, "height w
         )
     try:
         flags = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
-        bgr = None if _is_cut_jpeg(content) else cv2.imdecode(content, flags)
+        bgr = None if is_cut_jpeg(content) else cv2.imdecode(content, flags)
     except cv2.error as error:
         raise ImageError(
             f"compressed picture ({format!r}, {content.size} bytes): {error}"
@@ -174,6 +190,23 @@ def decode_compressed(data: RawData, format: str) -> UInt8[np.ndarray, "height w
             f"truncated or corrupted on the way, or another codec (decode video before this node)"
         )
     return _to_8_bit(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB))
+
+
+def is_cut_jpeg(content: RawData) -> bool:
+    """Whether this is a JPEG without its end: OpenCV 5 refuses it, OpenCV 4 fills up with grey.
+
+    The end of a thumbnail does not count, nor what a camera appended after the picture's.
+    """
+    file = memoryview(content).cast("B")
+    if file[:2] != _JPEG_START:
+        return False
+    place = 2
+    while marker := _JPEG_MARKER.search(file, place):
+        if marker[1] == _JPEG_END:
+            return False
+        length = int.from_bytes(file[marker.end() : marker.end() + 2], "big")
+        place = marker.end() + length  # an EXIF segment with its thumbnail is skipped as a whole
+    return True
 
 
 def decode_depth(
@@ -252,7 +285,7 @@ def colorize_depth(
 def _color_layout(encoding: str) -> _Layout:
     if encoding in _LAYOUTS:
         return _LAYOUTS[encoding]
-    if encoding in DEPTH_ENCODINGS:
+    if is_depth(encoding):
         raise ImageError(
             f"encoding {encoding!r} is depth, expected colour; remap image to a colour camera's"
         )
@@ -299,12 +332,6 @@ def _view_pixels(
     pixels = np.ndarray(shape, dtype, content, strides=strides)
     # OpenCV takes neither another byte order nor a step that is not a multiple of the value's size
     return np.require(pixels, dtype.newbyteorder("="), "A")
-
-
-def _is_cut_jpeg(content: NDArray[np.uint8]) -> bool:
-    """A JPEG without its end marker: OpenCV 5 refuses it, OpenCV 4 makes up the rest in grey."""
-    file = content.tobytes()
-    return file.startswith(b"\xff\xd8") and b"\xff\xd9" not in file
 
 
 def _to_8_bit(pixels: np.ndarray) -> np.ndarray:

@@ -14,6 +14,7 @@ from jaxtyping import UInt8
 from fourier_depth_ros.core.geometry import Intrinsics, fit_intrinsics
 from fourier_depth_ros.images.bag import BagSource
 from fourier_depth_ros.images.calibration import read_calibration
+from fourier_depth_ros.images.encodings import is_cut_jpeg
 from fourier_depth_ros.images.picture import Picture, PictureSource
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff", ".ppm")
@@ -84,8 +85,7 @@ class _Pictures(PictureSource):
 
 def _read_picture(file: Path) -> UInt8[np.ndarray, "height width 3"]:
     data = file.read_bytes()
-    # OpenCV fills up a truncated JPEG with grey: whole, an end marker follows the last scan's start
-    if data.startswith(b"\xff\xd8") and data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+    if is_cut_jpeg(data):
         raise ValueError("a truncated JPEG")
     bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if bgr is None:

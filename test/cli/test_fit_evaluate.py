@@ -1,5 +1,6 @@
 """`fourier-depth fit` and `evaluate` as a user calls them, and a user's own bag."""
 
+import contextlib
 import json
 import os
 import re
@@ -7,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import cv2
@@ -128,9 +130,16 @@ def start(*args, terminal: int | None = None):
     )
 
 
+@pytest.fixture(scope="module")
+def many(data):
+    """More than is measured before the signal comes."""
+    return write_rgbd(data / "many", rooms=40, views=25)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_evaluation_leaves_what_it_has_measured(data, fitted, tmp_path, number):
-    many = write_rgbd(tmp_path / "many", rooms=40, views=25)
+def test_an_interrupted_evaluation_leaves_what_it_has_measured(
+    data, many, fitted, tmp_path, number
+):
     reader, writer = open_terminal()
     process = start(
         *("evaluate", "--data", many, "--checkpoint", fitted[0]),
@@ -159,6 +168,41 @@ def test_an_interrupted_evaluation_leaves_what_it_has_measured(data, fitted, tmp
     shutil.copy(many / "rgb" / "camera_info.yaml", short / "rgb")
     run("evaluate", "--data", short, "--checkpoint", fitted[0], "--json", tmp_path / "s.json")
     assert json.loads((tmp_path / "s.json").read_text())["protocols"] == figures["protocols"]
+
+
+def test_processes_that_torchrun_ends_write_together_what_they_have_measured(
+    data, many, fitted, tmp_path
+):
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    command = ["-m", "fourier_depth_ros.cli.main", "evaluate", "--data", str(many)]
+    reader, writer = open_terminal()
+    process = subprocess.Popen(
+        [
+            *(sys.executable, *launch, *command, "--checkpoint", str(fitted[0])),
+            *("--json", str(tmp_path / "f.json")),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=writer,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    os.close(writer)
+    shown = ""
+    while not re.search(r"evaluated: .*[1-9]\d/1000 ", shown):  # ten pictures, of both
+        shown += os.read(reader, 1000).decode()
+    process.send_signal(signal.SIGTERM)
+    drain = threading.Thread(target=read_all, args=(reader,))  # or the processes would wait for us
+    drain.start()
+    assert process.wait(timeout=100) != 0  # torchrun's own
+    drain.join()
+    assert shown.count("| 0/1000") == 1  # one bar
+    figures = json.loads((tmp_path / "f.json").read_text())
+    assert figures["interrupted"] == f"after {figures['pictures']} of 1000 pictures"
+
+
+def read_all(terminal: int) -> None:
+    with os.fdopen(terminal, "rb") as shown, contextlib.suppress(OSError):  # its users have ended
+        while shown.read1():
+            pass
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(data, tmp_path):

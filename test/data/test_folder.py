@@ -41,6 +41,16 @@ def test_unusable_pairs_are_skipped_with_one_warning_and_counted(tmp_path, caplo
     assert "room000_0.png" in caplog.text
 
 
+def test_an_unreadable_picture_counts_too(tmp_path):
+    folder = write_rgbd(tmp_path / "rooms", rooms=1, views=3)
+    (folder / "rgb" / "room000_1.png").write_bytes(b"not a picture")
+    (folder / "depth" / "room000_2.png").unlink()
+    dataset = FolderDepth(folder)
+    for _ in range(2):
+        assert [sample.name for sample in dataset] == ["room000_0"]
+        assert dataset.skipped == 2
+
+
 def test_without_calibration_nothing_is_guessed(tmp_path, caplog):
     folder = write_rgbd(tmp_path / "rooms", rooms=1, views=1)
     (folder / "rgb" / "camera_info.yaml").unlink()

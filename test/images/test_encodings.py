@@ -19,6 +19,7 @@ from fourier_depth_ros.images.encodings import (
     decode_image,
     encode_depth,
     encode_image,
+    is_cut_jpeg,
 )
 
 HEIGHT, WIDTH = 6, 8
@@ -265,6 +266,31 @@ def test_refuses_truncated_pictures(extension, share):
     whole = compress(noise, extension)
     with pytest.raises(ImageError, match=r"bytes of format 'x' .* truncated or corrupted"):
         decode_compressed(whole[: int(share * len(whole))], "x")
+
+
+def with_thumbnail(jpeg: bytes, thumbnail: bytes) -> bytes:
+    """``jpeg`` with an EXIF segment that holds a small JPEG, as cameras write it."""
+    body = b"Exif\0\0" + thumbnail
+    return jpeg[:2] + b"\xff\xe1" + (len(body) + 2).to_bytes(2, "big") + body + jpeg[2:]
+
+
+@pytest.mark.parametrize(
+    "flag", [None, cv2.IMWRITE_JPEG_PROGRESSIVE, cv2.IMWRITE_JPEG_RST_INTERVAL]
+)
+@pytest.mark.parametrize("exif", [False, True])
+def test_a_jpeg_is_whole_with_its_last_byte_and_cut_with_any_less(flag, exif):
+    noise = RANDOM.integers(0, 256, (24, 40, 3), dtype=np.uint8)
+    parameters = [] if flag is None else [flag, 1]
+    jpeg = cv2.imencode(".jpg", noise, parameters)[1].tobytes()
+    if exif:
+        jpeg = with_thumbnail(jpeg, compress(noise[:8, :8], ".jpg"))
+    assert all(is_cut_jpeg(jpeg[:length]) for length in range(2, len(jpeg)))
+    trailers = (b"", b"of a camera's maker", jpeg[:100])
+    assert not any(is_cut_jpeg(jpeg + trailer) for trailer in trailers)
+    assert decode_compressed(jpeg, "jpeg").shape == (24, 40, 3)
+    with pytest.raises(ImageError, match="truncated"):
+        decode_compressed(jpeg[:-10], "jpeg")
+    assert not is_cut_jpeg(compress(noise, ".png")[:20])  # no JPEG
 
 
 @pytest.mark.parametrize(

@@ -140,6 +140,18 @@ def test_corrupt_pictures_are_skipped_with_one_warning_and_counted(tmp_path, cap
     assert "a.png" in record.message
 
 
+def test_the_end_of_a_thumbnail_is_not_the_end_of_its_picture(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (48, 64, 3), dtype=np.uint8)
+    jpeg, small = (cv2.imencode(".jpg", each)[1].tobytes() for each in (noise, noise[:8, :8]))
+    body = b"Exif\0\0" + small
+    exif = jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(body) + 2) + body + jpeg[2:]
+    (tmp_path / "cut.jpg").write_bytes(exif[: len(exif) // 2])
+    (tmp_path / "whole.jpg").write_bytes(exif)
+    source = open_source(tmp_path)
+    assert [picture.name for picture in source] == ["whole"]
+    assert source.unreadable == ["cut.jpg (a truncated JPEG)"]
+
+
 def test_only_corrupt_pictures_are_an_error(tmp_path):
     for name in ("a.png", "b.png"):
         (tmp_path / name).write_bytes(b"not a picture")

@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
+from xml.etree import ElementTree
 
 import pytest
 from installs import copy_source, run, where_from
@@ -91,8 +92,13 @@ def test_the_executables_run_with_the_python_that_built_them(workspace, tmp_path
     for name in ("depth_node", "fourier-depth"):
         first = workspace.executable(name).read_text().splitlines()[0]
         assert first == f"#!{sys.executable}"
+    # as `ros2 run fourier_depth_ros fourier-depth` does: it is in no folder of the PATH
     shown = run(workspace.executable("fourier-depth"), "--help", env=workspace.env, cwd=tmp_path)
     assert "predict" in shown
+    shown = run(workspace.executable("fourier-depth"), "--version", env=workspace.env, cwd=tmp_path)
+    assert shown.splitlines()[-1] == f"fourier-depth {declared_version()}"
+    paths = workspace.env["PATH"].split(os.pathsep)
+    assert not [path for path in paths if Path(path).is_relative_to(workspace.prefix)]
 
 
 def test_the_installed_node_answers_a_picture_and_ends_in_order(workspace, domain, tmp_path):
@@ -117,6 +123,10 @@ def test_the_installed_node_answers_a_picture_and_ends_in_order(workspace, domai
     assert code == 0, log.read_text()
     assert "resnet18" in log.read_text()
     assert "Traceback" not in log.read_text()
+
+
+def declared_version() -> str:
+    return ElementTree.parse(ROOT / "package.xml").getroot().findtext("version")
 
 
 def answer_of(namespace: str, domain: int):

@@ -54,6 +54,8 @@ def test_the_commands_are_in_bin_and_predict_finds_the_weights(installed, tmp_pa
     }
     command = installed.prefix / "bin" / "fourier-depth"
     assert "predict" in run(command, "--help", env=installed.env, cwd=tmp_path)
+    version = run(command, "--version", env=installed.env, cwd=tmp_path)
+    assert version.startswith("fourier-depth 0.")
     picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
     cv2.imwrite(str(tmp_path / "room.png"), picture)
     arguments = ("predict", "room.png", "--out", "depths", "--device", "cpu", "--preset", "fast")

@@ -18,7 +18,8 @@ SETTLE = 2
 #: Frames whose median speaks for a rung ...
 FRAMES = 5
 #: ... or as many as fill this time where the rate that is wanted is slow [s]; at least LATE. Of an
-#: even number the faster speaks: a frame takes longer for many reasons, and shorter for none.
+#: even number the faster speaks for staying and the slower for a step up: no rung is left, and none
+#: is reached, for one frame's sake.
 SECONDS = 1.0
 #: A step up is made if it is expected to take at most this share of the period ...
 HEADROOM = 0.85
@@ -69,12 +70,13 @@ class Pacer:
         took = min(late) if self._on_trial and len(late) == LATE else self.seconds
         if took is None:
             return False
+        slow = statistics.median_high(self._recent)
         if self._below is not None:
-            self._learn(*self._below, took)
+            self._learn(*self._below, slow)
             self._below = None
         if took > self.period:
             return self._step(self._rung_within(took))
-        return self._step(self._rung_above(took), took)
+        return self._step(self._rung_above(slow), slow)
 
     def step_back(self) -> bool:
         """A frame could not be computed on this rung; whether there is a lower one."""

@@ -87,7 +87,7 @@ def _each_once(ratios: Iterable[float]) -> tuple[float, ...]:
 def accepted(name: str) -> str:
     """What a parameter of few words takes, in words; '' where its type or range says it."""
     words = {
-        "crop_ratios": _ACCEPTED,
+        "crop_ratios": f"{_ACCEPTED}; '' (empty): the preset's",
         "device": "auto, cpu, cuda or cuda:N",
         "preset": f"{', '.join(PRESETS)}, auto, or '' (empty)",
         "output_size": "WIDTHxHEIGHT, or '' (empty)",

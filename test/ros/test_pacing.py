@@ -95,13 +95,15 @@ def test_a_slow_rate_that_is_not_kept_is_left_in_few_frames():
     assert LADDER[pacer.rung] == 2
 
 
-def test_of_a_slow_rate_too_one_late_frame_is_no_reason_to_step():
+def test_of_a_slow_rate_too_one_odd_frame_is_no_reason_to_step():
     pacer = Pacer(LADDER, 0.5)
     for _ in range(30):
         pacer.frame(0.03 * LADDER[pacer.rung])
     assert LADDER[pacer.rung] == 13
     assert not pacer.frame(5.0)
     assert not any(pacer.frame(0.39) for _ in range(10))
+    slow = Pacer(LADDER, 0.5)
+    assert not any(slow.frame(seconds) for seconds in (0.4, 0.1, 0.4, 0.4))  # nor is a quick one
 
 
 def test_one_late_frame_is_no_reason_to_step_and_a_slower_machine_is():

@@ -47,11 +47,16 @@ def cache_directory(part: str) -> Path:
     return directory
 
 
-def find_checkpoint(name: str, cuda: bool) -> tuple[Path, str]:
+def find_checkpoint(name: str, cuda: bool, device: str = "auto") -> tuple[Path, str]:
     """The checkpoint file behind a path, a name in models/ ('resnet18_rooms') or 'auto'.
 
-    'auto' is a ResNet-152 where there is CUDA and such a file, else the ResNet-18. Returns the
-    path, and where the small network stands in for the paper's a sentence that says why ('' else).
+    'auto' is a ResNet-152 where CUDA is used and there is such a file, else the ResNet-18. Returns
+    the path, and a sentence that says why where the small network stands in for the paper's, or ''.
+
+    Args:
+        name: of the checkpoint.
+        cuda: whether this machine has CUDA.
+        device: what was asked for; "cpu" leaves CUDA alone.
 
     Raises:
         FileNotFoundError: no such file; the text lists the names that there are.
@@ -67,12 +72,14 @@ def find_checkpoint(name: str, cuda: bool) -> tuple[Path, str]:
             f"{share_directory() / 'models'}"
         )
     names = _names()
-    large = [file for file in names if cuda and file.startswith("resnet152")]
+    cpu = device == "cpu"
+    large = [file for file in names if cuda and not cpu and file.startswith("resnet152")]
     small = [file for file in names if file.startswith("resnet18")]
     if not large + small:
         raise FileNotFoundError(f"no checkpoint in {share_directory() / 'models'}; give a path")
     chosen = (large + small)[0]
     lack = "no ResNet-152 is in models/" if cuda else "this machine has no CUDA"
+    lack = "device is cpu" if cpu else lack
     why = "" if large else f"'auto' chose {chosen}, the small network: {lack}"
     return share_directory() / "models" / f"{chosen}.safetensors", why
 

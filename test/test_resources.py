@@ -26,6 +26,15 @@ def test_auto_is_the_papers_network_on_cuda_and_the_small_one_elsewhere(models):
     assert (path.stem, "no ResNet-152" in why) == ("resnet18_rooms", True)
 
 
+def test_a_device_that_leaves_cuda_alone_is_the_reason_whatever_the_machine_has(models):
+    for cuda in (False, True):
+        path, why = find_checkpoint("auto", cuda, device="cpu")
+        assert path.stem == "resnet18_rooms"
+        assert why == "'auto' chose resnet18_rooms, the small network: device is cpu"
+    for device in ("auto", "cuda", "cuda:1"):
+        assert find_checkpoint("auto", True, device)[0].stem == "resnet152_nyu"
+
+
 @pytest.mark.parametrize("cuda", [False, True])
 def test_of_several_as_deep_auto_is_the_first_by_name(models, cuda):
     for file in models.iterdir():

@@ -82,7 +82,7 @@ def predict(
     from fourier_depth_ros.images.writing import write_depth
     from fourier_depth_ros.runtime import open_estimator
 
-    path, why = find_checkpoint(checkpoint, torch.cuda.is_available() and device != "cpu")
+    path, why = find_checkpoint(checkpoint, torch.cuda.is_available(), device)
     if why:
         print(f"fourier-depth: {why}", file=sys.stderr)
     estimator = open_estimator(path, device=device)

@@ -23,15 +23,17 @@ ALL_INVALID = 0.9999
 class NodeState:
     """What the status tells besides the monitor's figures.
 
-    not_ready: why there is no network running ('' if it does). camera: why there are no intrinsics.
-    std: why there is no standard deviation though somebody listens. pace: why target_rate is not
-    kept. unheard: the topic and policy of a publisher whose messages cannot arrive.
-    facts: name -> text, shown as they are.
+    image_topic: what the node listens to, or will. not_ready: why there is no network running (''
+    if it does); failed: because it could not, and not because nobody asked. camera: why there are
+    no intrinsics. std: why there is no standard deviation though somebody listens. pace: why
+    target_rate is not kept. unheard: the topic and policy of publishers whose messages cannot
+    arrive. facts: name -> text, shown as they are.
     """
 
     image_topic: str
     listened: bool
     not_ready: str = ""
+    failed: bool = False
     camera: str = ""
     std: str = ""
     pace: str = ""
@@ -43,7 +45,7 @@ def judge(snapshot: Snapshot, state: NodeState) -> tuple[bytes, str]:
     """The level and the one reason that matters most."""
     error, warn, ok = DiagnosticStatus.ERROR, DiagnosticStatus.WARN, DiagnosticStatus.OK
     if state.not_ready:
-        return error, state.not_ready
+        return error if state.failed else ok, state.not_ready
     if state.unheard:
         return error, state.unheard
     quiet = snapshot.seconds_since_image

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
-from collections.abc import Sequence
-from functools import partial
+from collections.abc import Callable, Sequence
 
 import rclpy
 import torch
@@ -15,17 +14,10 @@ from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.qos import qos_policy_name_from_kind
-from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.signals import SignalHandlerOptions
 from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
-
-try:
-    from rclpy.event_handler import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
-except ImportError:  # Humble
-    from rclpy.qos_event import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
 
 from fourier_depth_ros.core.checkpoint import file_digest
 from fourier_depth_ros.resources import find_checkpoint
@@ -33,12 +25,13 @@ from fourier_depth_ros.ros import parameters
 from fourier_depth_ros.ros.camera import Camera
 from fourier_depth_ros.ros.diagnostics import NodeState, diagnostics_msg
 from fourier_depth_ros.ros.frames import THROTTLE, FrameProcessor, brief
+from fourier_depth_ros.ros.inputs import CameraInputs, image_name
 from fourier_depth_ros.ros.monitor import Monitor
 from fourier_depth_ros.ros.outputs import DepthOutputs
 from fourier_depth_ros.ros.pacing import PacedEstimator
-from fourier_depth_ros.ros.parameters import ParameterError
 from fourier_depth_ros.ros.settings import NodeParameters
-from fourier_depth_ros.ros.transport import input_qos, use_shared_memory_profile
+from fourier_depth_ros.ros.spellings import ParameterError
+from fourier_depth_ros.ros.transport import use_shared_memory_profile
 from fourier_depth_ros.ros.worker import LatestWorker
 from fourier_depth_ros.runtime import open_estimator
 from fourier_depth_ros.signals import Stop, stop_on_signals
@@ -60,7 +53,7 @@ class DepthNode(LifecycleNode):
         self._paced: PacedEstimator | None = None
         self._outputs: DepthOutputs | None = None
         self._worker: LatestWorker[Image | CompressedImage] | None = None
-        self._subscriptions_of_camera: list[rclpy.subscription.Subscription] = []
+        self._inputs = CameraInputs(self)
         self._mirroring = False
         self._monitor = Monitor()
         self._frames = FrameProcessor(
@@ -68,9 +61,8 @@ class DepthNode(LifecycleNode):
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         self._diagnostics_timer: Timer | None = None
-        self._not_ready = "not configured: ros2 lifecycle set NODE configure, then activate"
-        self._unheard: dict[str, str] = {}  # topic -> why nothing of it arrives
         self._facts: dict[str, str] = {}
+        self._rest("unconfigured", "configure, then activate")
         self._settings = parameters.declare(self)
         self._set_diagnostics_period(self._settings.diagnostics_period)
         for sentence in parameters.misspelt(self):
@@ -93,95 +85,85 @@ class DepthNode(LifecycleNode):
         except Exception as error:  # a file from a stranger, GPU memory, a QoS override: anything
             return self._refuse("configure", error)
         self._paced = paced
-        self._not_ready = "configured, but not active: ros2 lifecycle set NODE activate"
+        self._rest("inactive", "activate")
         self._accept(settings)
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start the worker and subscribe; FAILURE with a reason if a QoS override is wrong."""
         try:
-            self._subscribe()
+            self._inputs.subscribe(
+                self._settings.image_transport, self._on_image, self._on_camera_info
+            )
         except Exception as error:
             return self._refuse("activate", error)
         self._worker = LatestWorker(
             self._process, self._frames.failed, self._monitor.dropped, "depth_worker"
         )
-        self._not_ready = ""
+        self._not_ready, self._failed = "", False
         return super().on_activate(state)
 
-    def _subscribe(self) -> None:
-        self._unheard.clear()
-        compressed = self._settings.image_transport == "compressed"
-        inputs = (
-            (CameraInfo, "camera_info", self._on_camera_info),
-            (CompressedImage, "image/compressed", self._on_image)
-            if compressed
-            else (Image, "image", self._on_image),
-        )
-        for kind, topic, callback in inputs:
-            subscription = self.create_subscription(
-                kind,
-                topic,
-                callback,
-                input_qos(),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-                event_callbacks=SubscriptionEventCallbacks(
-                    incompatible_qos=partial(self._on_incompatible_qos, topic)
-                ),
-            )
-            self._subscriptions_of_camera.append(subscription)
+    def _rest(self, state: str, next_transition: str) -> None:
+        """Nothing runs, as was asked for; /diagnostics says what would change that."""
+        name = self.get_fully_qualified_name()
+        self._not_ready = f"{state}: ros2 lifecycle set {name} {next_transition}"
+        self._failed = False
 
     def _refuse(self, transition: str, error: Exception) -> TransitionCallbackReturn:
         """FAILURE of a transition: one line, which /diagnostics keeps; a retry starts anew."""
         self._stop()
-        self._not_ready = brief(f"cannot {transition}: {error}")
+        self._not_ready, self._failed = brief(f"cannot {transition}: {error}"), True
         self.get_logger().error(self._not_ready)
         return TransitionCallbackReturn.FAILURE
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and let the frame under way finish."""
         self._stop()
+        self._rest("inactive", "activate")
         return super().on_deactivate(state)
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Give back the network and the publishers."""
+        """Give back the network and the publishers; every parameter can be set again."""
         self._release()
         return TransitionCallbackReturn.SUCCESS
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """As deactivate and cleanup, from wherever the node is."""
+        """As deactivate and cleanup, from wherever the node is; no transition leads on."""
         self._release()
+        self._not_ready = "finalized: start the node again"
         return TransitionCallbackReturn.SUCCESS
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """After an unexpected exception in a transition: back to unconfigured."""
         self._release()
+        self._not_ready, self._failed = f"an error (see the log); {self._not_ready}", True
         return TransitionCallbackReturn.SUCCESS
 
     def _stop(self) -> None:
-        for subscription in self._subscriptions_of_camera:
-            self.destroy_subscription(subscription)
-        self._subscriptions_of_camera = []
+        self._inputs.unsubscribe()
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
-            self._not_ready = "not active: ros2 lifecycle set NODE activate"
 
     def _release(self) -> None:
         self._stop()
         if self._outputs is not None:
             self._outputs.destroy()
+        if self._paced is not None:
+            self._settings = parameters.unresolved(self._settings)
+            self._mirror_soon()
         self._outputs = self._paced = None
+        self._rest("unconfigured", "configure, then activate")
 
     def _load(self, settings: NodeParameters) -> tuple[PacedEstimator, NodeParameters]:
-        cuda = settings.device != "cpu" and torch.cuda.is_available()
-        path, why = find_checkpoint(settings.checkpoint, cuda)
+        device = settings.device
+        path, why = find_checkpoint(settings.checkpoint, torch.cuda.is_available(), device)
         if why:
-            self.get_logger().warning(f"checkpoint: {why}")
+            self.get_logger().info(f"checkpoint: {why}")
         estimator = open_estimator(
             path,
             settings.backend,
-            settings.device,
+            device,
             settings.precision,
             settings.max_batch,
             self.get_logger().warning,
@@ -189,6 +171,7 @@ class DepthNode(LifecycleNode):
         settings = parameters.resolve(settings, estimator.config, estimator.default_preset)
         paced = PacedEstimator(estimator)
         paced.apply(settings)
+        settings = parameters.running(settings, estimator.combination, estimator.config)
         self._facts = {
             "checkpoint": path.name,
             "weights sha256": file_digest(path),
@@ -209,7 +192,7 @@ class DepthNode(LifecycleNode):
             response.message = "not configured, so there is nothing to load again"
             return response
         try:
-            paced, settings = self._load(self._settings)
+            paced, settings = self._load(parameters.unresolved(self._settings))
         except Exception as error:
             response.message = brief(str(error))
             return response
@@ -225,35 +208,60 @@ class DepthNode(LifecycleNode):
         ours = {p.name: p.value for p in changed if p.name in NodeParameters.model_fields}
         if self._mirroring or not ours:
             return SetParametersResult(successful=True)
+        before = self._running()
         paced = self._paced
         try:
             config = None if paced is None else paced.estimator.config
-            settings = parameters.change(self._settings, ours, config)
+            automatic = "" if paced is None else paced.estimator.default_preset
+            settings = parameters.change(before, ours, config, automatic)
             if paced is not None:
                 paced.apply(settings)
         except (ValueError, RuntimeError) as error:  # RuntimeError: no solution, or no memory
             self._mirror_soon()
             return SetParametersResult(successful=False, reason=brief(str(error)))
         self._accept(settings)
+        self._tell(before, ours)
         return SetParametersResult(successful=True)
+
+    def _tell(self, before: NodeParameters, asked: dict[str, object]) -> None:
+        """One line a change: what is different, and what runs now."""
+        settings = self._settings
+        if changed := parameters.difference(before, settings):
+            now = parameters.describe(settings) if self._paced else "the node is not configured yet"
+            self.get_logger().info(brief(f"{changed}; {now}"))
+        if overruled := parameters.overruled(settings, asked):
+            self.get_logger().warning(overruled)
+
+    def _running(self) -> NodeParameters:
+        """The settings, with what target_rate has chosen by now."""
+        if self._paced is None:
+            return self._settings
+        estimator = self._paced.estimator
+        return parameters.running(self._settings, estimator.combination, estimator.config)
 
     def _accept(self, settings: NodeParameters) -> None:
         if settings.diagnostics_period != self._settings.diagnostics_period:
             self._set_diagnostics_period(settings.diagnostics_period)
         self._settings = settings
-        self._announce_ratios()
-        self._mirror_soon()
+        self._show_running()
 
-    def _announce_ratios(self) -> None:
+    def _show_running(self) -> None:
+        """Announce and show the ratios of the next frame; in the executor's thread."""
+        self._settings = self._running()
         if self._outputs is not None and self._paced is not None:
             self._outputs.announce_ratios(self._paced.estimator.combination.crop_ratios)
+        self._mirror_soon()
 
     def _mirror_soon(self) -> None:
         """Humble has no post-set callback: shown values become canonical just after this one."""
+        self._soon(self._mirror)
+
+    def _soon(self, task: Callable[[], None]) -> None:
+        """Do it in the executor's thread, from any."""
         if self.executor is not None:
-            self.executor.create_task(self._mirror)
+            self.executor.create_task(task)
         else:
-            self._mirror()
+            task()
 
     def _mirror(self) -> None:
         self._mirroring = True
@@ -266,16 +274,7 @@ class DepthNode(LifecycleNode):
 
     # ---- frames --------------------------------------------------------------------------------
 
-    def _on_incompatible_qos(self, topic: str, event: QoSRequestedIncompatibleQoSInfo) -> None:
-        self._unheard[topic] = (
-            f"a publisher of {self.resolve_topic_name(topic)} offers less than was asked for "
-            f"({qos_policy_name_from_kind(event.last_policy_kind)}): nothing of it arrives; "
-            f"take back the QoS override of this node"
-        )
-        self.get_logger().error(self._unheard[topic], throttle_duration_sec=THROTTLE)
-
     def _on_camera_info(self, info: CameraInfo) -> None:
-        self._unheard.pop("camera_info", None)
         self._camera.update(info)
         if self._camera.distorted:
             self.get_logger().warning(
@@ -286,7 +285,6 @@ class DepthNode(LifecycleNode):
 
     def _on_image(self, msg: Image | CompressedImage) -> None:
         self._monitor.received()
-        self._unheard.pop("image", None)
         outputs, worker = self._outputs, self._worker
         if outputs is not None and worker is not None and outputs.wanted(self._settings):
             worker.put(msg)
@@ -300,10 +298,10 @@ class DepthNode(LifecycleNode):
             took = self._frames.process(msg, self._settings, paced.estimator, outputs)
         except RuntimeError:  # torch's: no memory for so many crops
             if paced.step_back():
-                self._announce_ratios()
+                self._soon(self._show_running)
             raise
         if paced.frame(took):
-            self._announce_ratios()
+            self._soon(self._show_running)
 
     # ---- diagnostics ---------------------------------------------------------------------------
 
@@ -320,17 +318,18 @@ class DepthNode(LifecycleNode):
         settings, outputs, paced = self._settings, self._outputs, self._paced
         chosen = paced.estimator.combination if paced else settings
         state = NodeState(
-            image_topic=self.resolve_topic_name("image"),
+            image_topic=self.resolve_topic_name(image_name(settings.image_transport)),
             listened=outputs is not None and outputs.wanted(settings),
             not_ready=self._not_ready,
+            failed=self._failed,
             camera=self._frames.camera_trouble,
             std=self._frames.std_trouble,
             pace=paced.trouble if paced else "",
-            unheard=next(iter(self._unheard.values()), ""),
+            unheard=self._inputs.unheard(),
             facts={
                 "crop ratios": " ".join(f"{ratio:g}" for ratio in chosen.crop_ratios),
                 "crops": settings.crops,
-                "preset": "" if settings.target_rate else settings.preset,
+                "preset": settings.preset,
                 "target rate": paced.pace if paced else "",
                 "combination": settings.combination,
                 **self._facts,

@@ -15,14 +15,18 @@ from fourier_depth_ros.ros.settings import NodeParameters
 
 #: Frames after a step that tell nothing: graphs are captured, caches are filled.
 SETTLE = 2
-#: Frames whose median speaks for a rung.
+#: Frames whose median speaks for a rung ...
 FRAMES = 5
+#: ... or as many as fill this time where the rate that is wanted is slow [s]; at least LATE. Of an
+#: even number the faster speaks for staying and the slower for a step up: no rung is left, and none
+#: is reached, for one frame's sake.
+SECONDS = 1.0
 #: A step up is made if it is expected to take at most this share of the period ...
 HEADROOM = 0.85
 #: ... or, from the bottom, where nothing is known yet, if a frame takes at most this share: what
 #: more crops cost (on a GPU far less than their number says) only a trial tells. A trial is the
 #: first time on any rung.
-DARE = 0.7
+TRIAL = 0.7
 #: A trial ends at so many late frames; one alone may have had other reasons.
 LATE = 2
 #: Frames after which what a trial told is forgotten: the machine may have been busy just then.
@@ -47,9 +51,9 @@ class Pacer:
         self._costs = costs
         self._frames = 0
         self._recent: deque[float] = deque(maxlen=FRAMES)
-        self._settling = SETTLE
-        #: What a frame took on the rung below before the step up, until the step is judged [s].
-        self._below: float | None = None
+        self._settling = self._settle
+        #: Where the last step up began, and what a frame took there [s]; None once it is judged.
+        self._below: tuple[int, float] | None = None
         #: Rung -> (how many times the rung below it takes, the frame at which that was seen).
         self._growth: dict[int, tuple[float, int]] = {}
 
@@ -60,31 +64,41 @@ class Pacer:
             self._settling -= 1
             return False
         self._recent.append(seconds)
-        if len(self._recent) == FRAMES:
-            self.seconds = statistics.median(self._recent)
+        if len(self._recent) >= self._enough:
+            self.seconds = statistics.median_low(self._recent)
         late = [each for each in self._recent if each > self.period]
         took = min(late) if self._on_trial and len(late) == LATE else self.seconds
         if took is None:
             return False
+        slow = statistics.median_high(self._recent)
         if self._below is not None:
-            self._growth[self.rung] = (took / self._below, self._frames)
+            self._learn(*self._below, slow)
             self._below = None
         if took > self.period:
             return self._step(self._rung_within(took))
-        if self._may_climb(took):
-            return self._step(self.rung + 1, below=took)
-        return False
+        return self._step(self._rung_above(slow), slow)
 
     def step_back(self) -> bool:
         """A frame could not be computed on this rung; whether there is a lower one."""
         self._growth[self.rung] = (math.inf, self._frames)
         return self._step(max(self.rung - 1, 0))
 
-    def _step(self, rung: int, below: float | None = None) -> bool:
+    @property
+    def _enough(self) -> int:
+        """The frames that are judged: fewer of a slow rate's, or a step would take long."""
+        return min(FRAMES, max(LATE, round(SECONDS / self.period)))
+
+    @property
+    def _settle(self) -> int:
+        return min(SETTLE, self._enough - 1)
+
+    def _step(self, rung: int, took: float | None = None) -> bool:
+        """To another rung; ``took``: what a frame takes on this one, if the step is up."""
         if rung == self.rung:
             return False
-        self.rung, self._below = rung, below
-        self._settling = SETTLE
+        self._below = None if took is None else (self.rung, took)
+        self.rung = rung
+        self._settling = self._settle
         self._recent.clear()
         self.seconds = None
         return True
@@ -93,13 +107,31 @@ class Pacer:
     def _on_trial(self) -> bool:
         return self._below is not None and self._known_growth(self.rung) is None
 
-    def _may_climb(self, took: float) -> bool:
+    def _learn(self, start: int, before: float, took: float) -> None:
+        """A step up from ``start`` is judged; rungs leapt over lie on a line through both ends."""
+        slope = (took / before - 1) / (self._costs[self.rung] - self._costs[start])
+        times = [1 + slope * (cost - self._costs[start]) for cost in self._costs]
+        for rung in range(start + 1, self.rung + 1):
+            self._growth[rung] = (times[rung] / times[rung - 1], self._frames)
+
+    def _rung_above(self, took: float) -> int:
+        """The highest rung that is expected to take no longer than it should; this one if none is.
+
+        Above the next rung, time that is not known is taken to grow as the cost does: crops share
+        what they cost, so that a leap over several rungs is rather too short than too far.
+        """
         above = self.rung + 1
         if above == len(self._costs):
-            return False
-        if self.rung == 0 and self._known_growth(above) is None and took <= DARE * self.period:
-            return True
-        return took * self._expected_growth(above) <= HEADROOM * self.period
+            return self.rung
+        unknown = self.rung == 0 and self._known_growth(above) is None
+        lowest = above if unknown and took <= TRIAL * self.period else self.rung
+        took *= self._expected_growth(above)
+        while took <= HEADROOM * self.period:
+            lowest, above = above, above + 1
+            if above == len(self._costs):
+                break
+            took *= self._known_growth(above) or self._costs[above] / self._costs[above - 1]
+        return lowest
 
     def _rung_within(self, took: float) -> int:
         """The highest rung below this one that is expected to take no longer than it should."""
@@ -135,7 +167,7 @@ class PacedEstimator:
     def __init__(self, estimator: DepthEstimator) -> None:
         self.estimator = estimator
         self._lock = threading.Lock()
-        self._led: _Led | None = None
+        self._ladder: _PacedLadder | None = None
 
     def apply(self, settings: NodeParameters) -> None:
         """Use these settings from the next frame on; a pace is kept where only its rate changes.
@@ -148,66 +180,66 @@ class PacedEstimator:
             if settings.target_rate == 0:
                 if wanted != self.estimator.combination:
                     self.estimator.set_combination(wanted)
-                self._led = None
+                self._ladder = None
                 return
             period = 1 / settings.target_rate
-            if self._led is not None and self._led.fits(wanted):
-                self._led.pacer.period = period
+            if self._ladder is not None and self._ladder.fits(wanted):
+                self._ladder.pacer.period = period
                 return
-            ladder = self.estimator.ladder(wanted)
-            self.estimator.set_combination(ladder[0])
-            self._led = _Led(ladder, Pacer([rung.cost for rung in ladder], period))
+            rungs = self.estimator.ladder(wanted)
+            self.estimator.set_combination(rungs[0])
+            self._ladder = _PacedLadder(rungs, Pacer([rung.cost for rung in rungs], period))
 
     def frame(self, seconds: float) -> bool:
         """A frame took so long; whether the next one has other ratios."""
-        return self._lead(lambda pacer: pacer.frame(seconds))
+        return self._climb(lambda pacer: pacer.frame(seconds))
 
     def step_back(self) -> bool:
         """A frame could not be computed, as without memory; whether the next has fewer crops."""
-        return self._lead(Pacer.step_back)
+        return self._climb(Pacer.step_back)
 
-    def _lead(self, step: Callable[[Pacer], bool]) -> bool:
+    def _climb(self, step: Callable[[Pacer], bool]) -> bool:
         with self._lock:
-            if self._led is None or not step(self._led.pacer):
+            if self._ladder is None or not step(self._ladder.pacer):
                 return False
-            self.estimator.set_combination(self._led.combination)
+            self.estimator.set_combination(self._ladder.combination)
             return True
 
     @property
     def pace(self) -> str:
         """How target_rate is kept, for people; '' if it is off."""
-        led = self._led
-        if led is None:
+        ladder = self._ladder
+        if ladder is None:
             return ""
-        took = "?" if led.pacer.seconds is None else f"{1e3 * led.pacer.seconds:.0f}"
+        took = "?" if ladder.pacer.seconds is None else f"{1e3 * ladder.pacer.seconds:.0f}"
         return (
-            f"{led.combination.cost:g} of at most {led.ladder[-1].cost:g} crops, "
-            f"{took} of {1e3 * led.pacer.period:.0f} ms a frame"
+            f"{ladder.combination.cost:g} of at most {ladder.rungs[-1].cost:g} crops, "
+            f"{took} of {1e3 * ladder.pacer.period:.0f} ms a frame"
         )
 
     @property
     def trouble(self) -> str:
         """Why target_rate cannot be kept; '' if it is, or is off."""
-        led = self._led
-        took = None if led is None or led.pacer.rung else led.pacer.seconds
-        if led is None or took is None or took <= led.pacer.period:
+        ladder = self._ladder
+        took = None if ladder is None or ladder.pacer.rung else ladder.pacer.seconds
+        if ladder is None or took is None or took <= ladder.pacer.period:
             return ""
         return (
-            f"target_rate: {1 / led.pacer.period:g} Hz cannot be kept, a frame of one crop takes "
-            f"{1e3 * took:.0f} ms here; lower it, or see backend and precision"
+            f"target_rate: {1 / ladder.pacer.period:g} Hz cannot be kept, a frame of one crop "
+            f"takes {1e3 * took:.0f} ms here; lower it, or see backend and precision"
         )
 
 
 @dataclass(frozen=True)
-class _Led:
-    """A ladder and who climbs it; swapped as a whole."""
+class _PacedLadder:
+    """The combinations that target_rate may choose, and the pacer that does; swapped as a whole."""
 
-    ladder: list[CombinationSettings]
+    rungs: list[CombinationSettings]
     pacer: Pacer
 
     @property
     def combination(self) -> CombinationSettings:
-        return self.ladder[self.pacer.rung]
+        return self.rungs[self.pacer.rung]
 
     def fits(self, wanted: CombinationSettings) -> bool:
         """Whether this is the ladder of these settings, whatever their own ratios."""

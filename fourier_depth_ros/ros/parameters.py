@@ -1,4 +1,4 @@
-"""NodeParameters <-> ROS parameters: declaring, coercing every spelling, changing as a whole.
+"""NodeParameters <-> ROS parameters: declaring, changing as a whole, showing.
 
 ROS keeps a mirror; the frozen NodeParameters is the truth. All of a change is valid, or none of it
 happens.
@@ -7,8 +7,6 @@ happens.
 from __future__ import annotations
 
 import difflib
-import math
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -18,23 +16,21 @@ from rclpy.exceptions import InvalidParameterValueException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
-from fourier_depth_ros.config import PRESETS, CheckpointConfig, Preset
+from fourier_depth_ros.config import CheckpointConfig, CombinationSettings, Preset
 from fourier_depth_ros.ros.settings import NodeParameters
+from fourier_depth_ros.ros.spellings import ParameterError, accepted, coerce, to_ros
 
 #: Parameters that rclpy itself declares.
 _FOREIGN = ("use_sim_time", "start_type_description_service", "qos_overrides.")
-_KINDS = {str: "text", int: "an integer", float: "a number", bool: "true or false"}
-_NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
-
+#: When a startup parameter can be set.
+_UNCONFIGURED = "while the node is not configured"
+#: What follows a preset until it is set by hand, and its value at start.
+_FOLLOWING = {"crop_ratios": (), "use_flips": False}
 
 #: Why there is no standard deviation, and what to do.
 NOT_CALIBRATED = (
     "the checkpoint has no calibrated standard deviation; calibrate it with 'fourier-depth fit'"
 )
-
-
-class ParameterError(ValueError):
-    """A parameter has a wrong value; the text names it, and says what is accepted."""
 
 
 def declare(node: Node) -> NodeParameters:
@@ -100,38 +96,67 @@ def resolve(settings: NodeParameters, config: CheckpointConfig, automatic: str) 
     return settings.model_copy(update={"preset": settings.preset if matches else ""})
 
 
+def unresolved(settings: NodeParameters) -> NodeParameters:
+    """What settings that ran ask of another fit: a preset by its name, without its ratios here."""
+    if not settings.preset:
+        return settings
+    return settings.model_copy(update={"crop_ratios": (), "use_flips": False})
+
+
+def running(
+    settings: NodeParameters, chosen: CombinationSettings, config: CheckpointConfig
+) -> NodeParameters:
+    """``settings`` with what target_rate has ``chosen``: ratios, flips, their preset's name if any.
+
+    Without a target_rate the settings themselves are what runs.
+    """
+    if not settings.target_rate:
+        return settings
+    new = settings.model_copy(
+        update={"crop_ratios": chosen.crop_ratios, "use_flips": chosen.use_flips}
+    )
+    presets = config.presets_of(settings.crops)
+    name = next((name for name, preset in presets.items() if _matches(new, preset)), "")
+    return new.model_copy(update={"preset": name})
+
+
 def change(
-    settings: NodeParameters, changes: Mapping[str, Any], config: CheckpointConfig | None
+    settings: NodeParameters,
+    changes: Mapping[str, Any],
+    config: CheckpointConfig | None,
+    automatic: str,
 ) -> NodeParameters:
     """``settings`` with all of ``changes`` (ROS values), or an error and nothing changed.
 
     A preset brings its ratios and flips; ratios or flips set by hand clear the preset's name unless
-    they are that preset's. A preset or ratios take the choice back from target_rate. Other crops
-    bring the ratios and flips that the preset has there.
-    ``config`` is the checkpoint's, None before one is loaded.
+    they are that preset's. A preset or ratios take the choice back from target_rate, flips do not:
+    `ros2 param load` sets those of a dump after its target_rate. Other crops bring the ratios and
+    flips that the preset has there. 'auto' and empty ratios mean what they do at start.
+    ``config`` is the checkpoint's, None before one is loaded; ``automatic`` as in `resolve`.
 
     Raises:
-        ParameterError: a value is invalid, a startup parameter would change, preset and ratios
-            contradict each other, crops 'shared' cannot have the ratios, or max_relative_std needs
-            a calibrated checkpoint.
+        ParameterError: a value is invalid, a startup parameter would change though a checkpoint is
+            loaded, preset and ratios contradict each other, crops 'shared' cannot have the ratios,
+            or max_relative_std needs a calibrated checkpoint.
     """
     wanted = {name: coerce(name, value) for name, value in changes.items()}
-    for name, value in wanted.items():
-        if not is_live(name) and value != getattr(settings, name):
-            raise ParameterError(f"{name}: is read at start only; restart the node to change it")
     if isinstance(wanted.get("crop_ratios"), str):
         wanted["preset"] = wanted.pop("crop_ratios")
-    if {"preset", "crop_ratios"} & wanted.keys():
+    by_hand = bool({"preset", "crop_ratios"} & wanted.keys())
+    if by_hand:
         wanted.setdefault("target_rate", 0.0)
-    if config is not None and wanted.get("crop_ratios") == ():
-        raise ParameterError(f"crop_ratios: is empty; {_ACCEPTED}")
     new = _validated({**settings.model_dump(), **wanted})
     if config is None:
         return _changed_before_load(new, wanted)
+    _check_startup(settings, new)
     presets = config.presets_of(new.crops)
     _check_gate(new, presets)
-    if wanted.get("preset") == "auto":
-        raise ParameterError(f"preset: 'auto' is for the start; choose one of {', '.join(PRESETS)}")
+    if new.target_rate and not by_hand:
+        chosen = ("preset", "crop_ratios", "use_flips")
+        return new.model_copy(update={name: getattr(settings, name) for name in chosen})
+    if wanted.get("preset") == "auto" or wanted.get("crop_ratios") == ():
+        given = {name: wanted.get(name, default) for name, default in _FOLLOWING.items()}
+        return resolve(new.model_copy(update=given), config, automatic)
     if new.crops != settings.crops and not {"crop_ratios", "use_flips"} & wanted.keys():
         wanted.setdefault("preset", new.preset)
     if wanted.get("preset"):
@@ -151,7 +176,7 @@ def change(
 
 def _changed_before_load(new: NodeParameters, wanted: Mapping[str, Any]) -> NodeParameters:
     """The later of preset and ratios wins; given together, resolve will compare them."""
-    if "preset" in wanted and not wanted.get("crop_ratios"):
+    if wanted.get("preset") and not wanted.get("crop_ratios"):
         return new.model_copy(update={"crop_ratios": ()})
     if wanted.get("crop_ratios") and "preset" not in wanted:
         return new.model_copy(update={"preset": ""})
@@ -165,6 +190,16 @@ def _possible(settings: NodeParameters, config: CheckpointConfig) -> NodeParamet
     except ValueError as error:
         raise ParameterError(str(error)) from error
     return settings.model_copy(update={"crop_ratios": chosen.crop_ratios})
+
+
+def _check_startup(settings: NodeParameters, new: NodeParameters) -> None:
+    for name in NodeParameters.model_fields:
+        if not is_live(name) and getattr(new, name) != (present := getattr(settings, name)):
+            raise ParameterError(
+                f"{name}: is {to_ros(present)!r} and can be changed only {_UNCONFIGURED}: "
+                f"deactivate and clean it up (ros2 lifecycle set NODE ...), set this, configure "
+                f"and activate"
+            )
 
 
 def _check_gate(settings: NodeParameters, presets: Mapping[str, Preset]) -> None:
@@ -189,55 +224,6 @@ def is_live(name: str) -> bool:
     return isinstance(extra, dict) and bool(extra["live"])
 
 
-def coerce(name: str, value: Any) -> Any:
-    """The Python value that a ROS value means: its spellings of lists, and integers for doubles.
-
-    Raises:
-        ParameterError: the text of crop_ratios is no list of numbers, or the parameter was deleted.
-    """
-    if value is None:
-        raise ParameterError(f"{name}: cannot be deleted or unset")
-    kind = type(NodeParameters.model_fields[name].default)
-    if kind is tuple:
-        return _ratios(value)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if kind is str and isinstance(value, float) and not math.isfinite(value):
-        return str(value)  # YAML reads an unquoted nan or inf, as `ros2 param dump` writes it
-    if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
-        raise ParameterError(f"{name}: {value!r} is not {_KINDS[kind]}")
-    return value
-
-
-def to_ros(value: Any) -> Any:
-    """What the parameter server shows: doubles for ratios, '' while there are none yet."""
-    if isinstance(value, tuple):
-        return list(value) if value else ""
-    return value
-
-
-_ACCEPTED = 'give numbers in (0.5, 1], such as "[1.0, 0.8]" or "1 .8", or one of ' + ", ".join(
-    PRESETS
-)
-
-
-def _ratios(value: Any) -> tuple[float, ...] | str:
-    if isinstance(value, str):
-        text = value.strip()
-        if text in PRESETS:
-            return text
-        items = text.strip("[]()").replace(",", " ").split()
-        if not all(re.fullmatch(_NUMBER, item) for item in items):
-            raise ParameterError(f"crop_ratios: {value!r} is no list of numbers; {_ACCEPTED}")
-        return tuple(float(item) for item in items)
-    if isinstance(value, (bool, bytes)):
-        raise ParameterError(f"crop_ratios: {value!r} is no list of numbers; {_ACCEPTED}")
-    items = list(value) if hasattr(value, "__iter__") else [value]
-    if not all(isinstance(item, (int, float)) and not isinstance(item, bool) for item in items):
-        raise ParameterError(f"crop_ratios: {value!r} is no list of numbers; {_ACCEPTED}")
-    return tuple(float(item) for item in items)
-
-
 def _validated(values: Mapping[str, Any]) -> NodeParameters:
     try:
         return NodeParameters.model_validate(values)
@@ -251,6 +237,8 @@ def _sentence(error: Any) -> str:
     if not error["loc"]:
         return str(message)
     name = error["loc"][0]
+    if error["type"] == "string_pattern_mismatch":
+        return f"{name}: {error['input']!r} is none of {accepted(name)}"
     given = "" if error["type"] == "value_error" else f"{error['input']!r}: "
     return f"{name}: {given}{message}"
 
@@ -270,11 +258,12 @@ def _descriptor(name: str) -> ParameterDescriptor:
     field = NodeParameters.model_fields[name]
     extra = field.json_schema_extra
     unit = f" [{extra['unit']}]" if isinstance(extra, dict) and extra["unit"] else ""
+    when = "" if is_live(name) else f"can be changed only {_UNCONFIGURED}"  # hence not read_only
     descriptor = ParameterDescriptor(
         name=name,
         description=f"{field.description}{unit}",
+        additional_constraints="; ".join(filter(None, (accepted(name), when))),
         dynamic_typing=True,
-        read_only=not is_live(name),
     )
     lower, upper = (_bound(field.metadata, kind) for kind in (("ge", "gt"), ("le", "lt")))
     if lower is not None and upper is not None:
@@ -293,16 +282,33 @@ def _bound(metadata: list[Any], kinds: tuple[str, ...]) -> float | None:
 
 
 def describe(settings: NodeParameters) -> str:
-    """What a frame will be computed from, for the log."""
+    """What a frame is computed from, for the log; with a target_rate, for the time being."""
     shared = ", shared crops" if settings.crops == "shared" else ""
-    if settings.target_rate:
-        return f"what there is time for at {settings.target_rate:g} Hz{shared}"
     chosen = settings.combination_settings
     name = f"preset {settings.preset}: " if settings.preset else ""
+    if settings.target_rate:
+        name = f"target_rate {settings.target_rate:g} Hz, now {name}"
     crops = "1 crop" if chosen.cost == 1 else f"{chosen.cost:g} crops"
     ratios = ", ".join(f"{ratio:.4g}" for ratio in chosen.crop_ratios)
     flips = " and flips" if chosen.use_flips else ""
     return f"{name}{crops} a frame (ratios {ratios}{flips}{shared}), {chosen.combination}"
+
+
+def difference(before: NodeParameters, after: NodeParameters) -> str:
+    """What a change did, for the log; '' if nothing."""
+    values = {name: to_ros(getattr(after, name)) for name in NodeParameters.model_fields}
+    old = {name: to_ros(getattr(before, name)) for name in NodeParameters.model_fields}
+    return ", ".join(f"{name}: {value!r}" for name, value in values.items() if value != old[name])
+
+
+def overruled(settings: NodeParameters, asked: Mapping[str, Any]) -> str:
+    """Why what was asked for is not so though it was accepted; '' if it is."""
+    if not settings.target_rate or asked.get("use_flips", settings.use_flips) == settings.use_flips:
+        return ""
+    return (
+        f"use_flips: target_rate chooses it, {str(settings.use_flips).lower()} for now; to set it "
+        f"by hand, set target_rate 0 first"
+    )
 
 
 def mirror(node: Node, settings: NodeParameters) -> list[Parameter]:

@@ -1,6 +1,7 @@
 """The node's parameters: the one table behind ROS, config/depth.yaml and the documents.
 
-Each has its type, default, unit, bounds, and whether the running node may change it.
+Each has its type, default, unit, bounds, and whether the running node may change it; the others can
+be set until the node is configured, and again once it is cleaned up.
 """
 
 from __future__ import annotations
@@ -65,10 +66,15 @@ class NodeParameters(Settings):
         True, "", "configure and activate at start; false: wait for lifecycle calls"
     )
 
+    # before preset: `ros2 param load` of config/depth.yaml sets one after the other, and a preset
+    # brings its flips
+    use_flips: bool = _live(
+        False, "", "also run each crop mirrored; follows the preset until set by hand"
+    )
     preset: str = _live(
         "auto",
         "",
-        "fast, balanced, accurate or paper; '' once ratios are set by hand; 'auto': fast on CPU, "
+        "fast, balanced, accurate or paper; '' while other ratios run; 'auto': fast on CPU, "
         "accurate on CUDA",
     )
     crops: CropsName = _live(
@@ -78,16 +84,13 @@ class NodeParameters(Settings):
         "ratio, faster, with ratios and presets of its own",
     )
     crop_ratios: tuple[float, ...] = _live(
-        (), "of H and W", "crop ratios, a subset of the fitted ones; empty at start: the preset's"
-    )
-    use_flips: bool = _live(
-        False, "", "also run each crop mirrored; follows the preset until set by hand"
+        (), "of H and W", "crop ratios, a subset of the fitted ones; empty: the preset's"
     )
     target_rate: float = _live(
         0.0,
         "Hz",
         "choose those ratios and flips, among the fitted ones, that compute a frame within "
-        "1/target_rate; 0: the preset's or those set by hand",
+        "1/target_rate; 0: those that run stay",
         ge=0,
         le=1000,
     )

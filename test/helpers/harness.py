@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,8 @@ import rclpy
 from builtin_interfaces.msg import Time
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from rcl_interfaces.srv import GetParameters, SetParametersAtomically
+from rcl_interfaces.msg import Parameter as ParameterMsg
+from rcl_interfaces.srv import GetParameters, SetParameters, SetParametersAtomically
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.qos import QoSProfile, ReliabilityPolicy
@@ -176,6 +177,11 @@ class Graph:
             SetParametersAtomically, f"{node}/set_parameters_atomically", request
         ).result
 
+    def set_each(self, parameters: Iterable[ParameterMsg], node: str = "depth") -> list:
+        """Set parameters one by one, as `ros2 param load` does; the results."""
+        request = SetParameters.Request(parameters=list(parameters))
+        return self.call_again(SetParameters, f"{node}/set_parameters", request).results
+
     def get(self, *names: str, node: str = "depth") -> list:
         request = GetParameters.Request(names=list(names))
         values = self.call_again(GetParameters, f"{node}/get_parameters", request).values
@@ -188,22 +194,22 @@ def set_parameters(**values: Any) -> list[str]:
     return [part for name, value in values.items() for part in ("-p", f"{name}:={value}")]
 
 
-def transition(graph: Graph, number: int) -> bool:
+def transition(graph: Graph, number: int, node: str = "depth") -> bool:
     """Whether a transition of the node's life cycle succeeded.
 
     A busy server may lose a new client's first call, or its answer.
     """
     request = ChangeState.Request(transition=Transition(id=number))
-    before = state(graph)
+    before = state(graph, node)
     for _ in range(4):
         try:
-            return graph.call(ChangeState, "depth/change_state", request, PATIENCE / 4).success
+            return graph.call(ChangeState, f"{node}/change_state", request, PATIENCE / 4).success
         except AssertionError:
-            if state(graph) != before:
+            if state(graph, node) != before:
                 return True
     raise AssertionError(f"transition {number} has no answer")
 
 
-def state(graph: Graph) -> int:
+def state(graph: Graph, node: str = "depth") -> int:
     """The id of the node's primary state."""
-    return graph.call_again(GetState, "depth/get_state", GetState.Request()).current_state.id
+    return graph.call_again(GetState, f"{node}/get_state", GetState.Request()).current_state.id

@@ -2,10 +2,11 @@
 
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from harness import set_parameters
+from harness import set_parameters, transition
+from lifecycle_msgs.msg import Transition
 from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import Image
+from sensor_msgs.msg import CompressedImage, Image
 
 from fourier_depth_ros.ros.diagnostics import NodeState, judge
 from fourier_depth_ros.ros.monitor import Snapshot
@@ -44,7 +45,8 @@ def state(**changes):
         ({}, {"pace": "target_rate: 30 Hz cannot be kept"}, WARN, "cannot be kept"),
         ({"invalid_share": None}, {}, WARN, "no depth in the last 10 s"),
         ({"invalid_share": 1.0}, {}, WARN, "all depth is invalid"),
-        ({}, {"not_ready": "cannot configure: z"}, ERROR, "cannot configure: z"),
+        ({}, {"not_ready": "cannot configure: z", "failed": True}, ERROR, "cannot configure: z"),
+        ({"trouble": "x"}, {"not_ready": "inactive: ros2 lifecycle"}, OK, "inactive: ros2 lifecy"),
     ],
 )
 def test_level_and_reason(seen, node, level, reason):
@@ -104,6 +106,72 @@ def test_a_failed_configuration_is_diagnosed(graph, start, tmp_path):
     graph.unlisten(arrays)
 
 
+def test_a_rest_that_was_asked_for_is_no_error(graph, start, constant):
+    arrays = graph.listen(DiagnosticArray, "/diagnostics")
+    node = start(
+        *set_parameters(checkpoint=constant, combination="mean", diagnostics_period=0.2),
+        *("-p", "autostart:=false", "-r", "__node:=eye"),
+    )
+    unconfigured = "unconfigured: ros2 lifecycle set /eye configure, then activate"
+    inactive = "inactive: ros2 lifecycle set /eye activate"
+    for change, reason in (
+        (None, unconfigured),
+        (Transition.TRANSITION_CONFIGURE, inactive),
+        (Transition.TRANSITION_ACTIVATE, "no image yet on /image"),
+        (Transition.TRANSITION_DEACTIVATE, inactive),
+        (Transition.TRANSITION_CLEANUP, unconfigured),
+        (Transition.TRANSITION_UNCONFIGURED_SHUTDOWN, "finalized: start the node again"),
+    ):
+        if change is not None:
+            assert transition(graph, change, node="eye")
+        arrays.clear()
+        wait_for(graph, arrays, WARN if "image" in reason else OK, reason)
+        assert all(status.level != ERROR for array in arrays for status in array.status)
+    assert "[ERROR]" not in node.output()
+    graph.unlisten(arrays)
+
+
+def test_a_failure_lasts_until_a_retry_works(graph, start, constant):
+    arrays = graph.listen(DiagnosticArray, "/diagnostics")
+    start(*set_parameters(checkpoint="none", combination="mean", diagnostics_period=0.2))
+    wait_for(graph, arrays, ERROR, "cannot configure: checkpoint: 'none'")
+    assert graph.set(checkpoint=str(constant)).successful
+    arrays.clear()
+    wait_for(graph, arrays, ERROR, "cannot configure: checkpoint: 'none'")
+    assert transition(graph, Transition.TRANSITION_CONFIGURE)
+    arrays.clear()
+    wait_for(graph, arrays, OK, "inactive: ")
+    graph.unlisten(arrays)
+
+
+@pytest.mark.parametrize(
+    ("transport", "kind", "topic"),
+    [("raw", Image, "image"), ("compressed", CompressedImage, "image/compressed")],
+)
+def test_a_publisher_that_cannot_be_heard_is_named_until_it_goes(
+    graph, start, constant, transport, kind, topic
+):
+    """By the topic that is listened to, remapped or not; nothing has to be heard in its place."""
+    arrays = graph.listen(DiagnosticArray, "/diagnostics")
+    args = set_parameters(checkpoint=constant, combination="mean", diagnostics_period=0.2)
+    start(
+        *(*args, "-p", f"image_transport:={transport}", "-r", f"/gone/{topic}:=/rig/picture"),
+        *("-p", "qos_overrides./rig/picture.subscription.reliability:=reliable"),
+        *("-r", "__ns:=/gone"),
+    )
+    wait_for(graph, arrays, WARN, "no image yet on /rig/picture: is the camera running")
+    qos = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    mute = PublisherEventCallbacks(use_default_callbacks=False)
+    for _ in range(2):
+        deaf = graph.node.create_publisher(kind, "/rig/picture", qos, event_callbacks=mute)
+        arrays.clear()
+        wait_for(graph, arrays, ERROR, "a publisher of /rig/picture offers less than was asked")
+        graph.node.destroy_publisher(deaf)
+        arrays.clear()
+        wait_for(graph, arrays, WARN, "no image yet on /rig/picture: is the camera running")
+    graph.unlisten(arrays)
+
+
 def test_a_camera_that_cannot_be_heard_is_diagnosed(graph, start, constant):
     """The user overrides the input's QoS to RELIABLE; the camera is BEST_EFFORT, as drivers are."""
     arrays = graph.listen(DiagnosticArray, "/diagnostics")
@@ -114,7 +182,7 @@ def test_a_camera_that_cannot_be_heard_is_diagnosed(graph, start, constant):
     # rclpy's default callback for this side warns through a deprecated method of its own
     mute = PublisherEventCallbacks(use_default_callbacks=False)
     camera = graph.node.create_publisher(Image, "/quiet/image", qos, event_callbacks=mute)
-    status = wait_for(graph, arrays, ERROR, "offers less than was asked for (RELIABILITY")
+    status = wait_for(graph, arrays, ERROR, "offers less than was asked for (Best effort")
     assert "/quiet/image" in status.message
     graph.node.destroy_publisher(camera)
     # a camera that can be heard takes its place

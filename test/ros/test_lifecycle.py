@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from checkpoints import save_constant
+from checkpoints import SPACE, balanced, save_constant
 from harness import set_parameters, state, transition
 from lifecycle_msgs.msg import State, Transition
 from safetensors import safe_open
@@ -15,6 +15,9 @@ from safetensors.torch import save
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
 
+from fourier_depth_ros.config import CheckpointConfig, NetworkConfig
+from fourier_depth_ros.core.checkpoint import Checkpoint, save_checkpoint
+from fourier_depth_ros.core.network import DepthEstimationNetwork
 from fourier_depth_ros.ros.conversions import depth_from_msg
 
 
@@ -35,6 +38,68 @@ def test_a_missing_checkpoint_is_a_failure_with_a_reason_and_a_retry_works(
     assert depth_from_msg(graph.answer(depths)).mean() == pytest.approx(2.0, abs=1e-3)
     graph.unlisten(depths)
     assert "Traceback" not in node.output()
+
+
+def test_start_only_parameters_are_set_until_configure_succeeds_and_after_cleanup(
+    graph, start, constant, tmp_path
+):
+    """A wrong name at start; then right ones, without starting the node again."""
+    node = start(*set_parameters(checkpoint="resnet19", device="cuda:9", combination="mean"))
+    assert state(graph) == State.PRIMARY_STATE_UNCONFIGURED
+    assert "cannot configure: checkpoint: 'resnet19'" in node.output()
+    assert graph.set(checkpoint=str(constant)).successful
+    assert not transition(graph, Transition.TRANSITION_CONFIGURE)
+    graph.spin(lambda: "cannot configure: device: 'cuda:9' is not there" in node.output())
+    assert not graph.set(device="gpu").successful
+    assert graph.set(device="cpu", crops="shared", preset="balanced").successful
+    assert transition(graph, Transition.TRANSITION_CONFIGURE)
+    for values in ({"checkpoint": "auto"}, {"device": "auto", "max_depth": 3.0}, {"max_batch": 1}):
+        result = graph.set(**values)
+        assert not result.successful
+        assert "can be changed only while the node is not configured" in result.reason
+    assert graph.set(checkpoint=str(constant), device="cpu").successful  # what they are
+    assert transition(graph, Transition.TRANSITION_ACTIVATE)
+    assert graph.get("checkpoint", "device", "max_depth", "crop_ratios") == [
+        *(str(constant), "cpu", 10.0, [1.0, 0.666667])
+    ]
+    assert not graph.set(checkpoint="auto").successful
+    assert transition(graph, Transition.TRANSITION_DEACTIVATE)
+    assert transition(graph, Transition.TRANSITION_CLEANUP)
+    assert graph.get("preset", "crop_ratios") == ["balanced", ""]
+    other = save_of_side(tmp_path / "other.safetensors", 128)
+    assert graph.set(checkpoint=str(other), max_batch=1).successful
+    assert transition(graph, Transition.TRANSITION_CONFIGURE)
+    assert transition(graph, Transition.TRANSITION_ACTIVATE)
+    assert graph.get("preset", "crop_ratios") == ["balanced", [1.0, 0.8]]
+    depths = graph.listen(Image, "depth/image")
+    expected = (2 + 2 / 0.8) / 2
+    assert depth_from_msg(graph.answer(depths)).mean() == pytest.approx(expected, abs=2e-3)
+    graph.unlisten(depths)
+    assert "Traceback" not in node.output()
+
+
+def save_of_side(path, side):
+    """As `constant`, but another network whose presets of shared crops have other ratios."""
+    config = CheckpointConfig(network=NetworkConfig(trunk="resnet18", input_size=side), space=SPACE)
+    network = DepthEstimationNetwork(config.network).eval().requires_grad_(False)
+    network.head.weight.zero_()
+    network.head.bias.fill_(balanced(2.0))
+    save_checkpoint(path, Checkpoint(config, network), dtype=torch.float32)
+    return path
+
+
+def test_reload_takes_the_preset_that_runs_as_it_is_in_the_new_file(
+    graph, start, constant, tmp_path
+):
+    path = tmp_path / "c.safetensors"
+    shutil.copy(constant, path)
+    args = {"combination": "mean", "crops": "shared", "preset": "balanced"}
+    start(*set_parameters(checkpoint=path, **args))
+    assert graph.get("preset", "crop_ratios") == ["balanced", [1.0, 0.666667]]
+    save_of_side(path, 128)
+    response = graph.call_again(Trigger, "depth/reload", Trigger.Request())
+    assert response.success, response.message
+    assert graph.get("preset", "crop_ratios") == ["balanced", [1.0, 0.8]]
 
 
 def rewritten(path, **changes):

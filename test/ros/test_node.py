@@ -8,7 +8,8 @@ import cv2
 import numpy as np
 import pytest
 from diagnostic_msgs.msg import DiagnosticArray
-from harness import CAMERA, set_parameters
+from harness import CAMERA, set_parameters, state
+from lifecycle_msgs.msg import State
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2
 from std_msgs.msg import Float64MultiArray
 from std_srvs.srv import Trigger
@@ -86,7 +87,7 @@ def test_a_picture_has_the_camera_info_of_its_stamp_or_else_the_latest(graph, de
         ("[1, 0.8]", [1.0, 0.8], (2 + 2 / 0.8) / 2),
         ([0.6, 1.0], [1.0, 0.6], (2 + 2 / 0.6) / 2),
         ("1 .6", [1.0, 0.6], (2 + 2 / 0.6) / 2),
-        ([1, 1], [1.0], 2.0),
+        ([1], [1.0], 2.0),
         ("0.8", [0.8], 2 / 0.8),
         ("fast", [1.0], 2.0),
     ],
@@ -156,6 +157,7 @@ def test_bad_ratios_are_refused_and_the_old_ones_stay(graph, depths):
         ([1.3], "is not in (0.5, 1]"),
         ([1.0, 0.7], "fitted"),
         ("a lot", "or one of fast, balanced"),
+        ("1 0.8 0.8", "0.8 is named twice"),
     ):
         # 'mean' takes any ratio: only the hierarchical combination needs fitted ones
         result = graph.set(crop_ratios=bad, combination="hierarchical")
@@ -192,7 +194,8 @@ def test_a_target_rate_takes_the_ratios_that_there_is_time_for(graph, depths):
     assert graph.set(target_rate=0.01).successful
     while not announced or len(announced[-1].data) < 2:  # it climbs while frames flow
         graph.answer(depths)
-    assert graph.get("preset", "crop_ratios", "target_rate") == ["fast", [1.0], 0.01]
+    graph.spin(lambda: graph.get("crop_ratios") == [list(announced[-1].data)])
+    assert graph.get("target_rate") == [0.01]
 
     def told(key):
         return {value.key: value.value for value in diagnoses[-1].status[0].values}[key]
@@ -205,12 +208,71 @@ def test_a_target_rate_takes_the_ratios_that_there_is_time_for(graph, depths):
         graph.answer(depths)
     assert "1 of at most" in told("target rate")
     assert flat(graph.answer(depths)) == pytest.approx(2.0, abs=1e-3)
+    graph.spin(lambda: graph.get("preset", "crop_ratios") == ["fast", [1.0]])
 
     assert graph.set(crop_ratios="1 .8").successful  # the later wins
     assert graph.get("target_rate", "crop_ratios") == [0.0, [1.0, 0.8]]
     assert flat(graph.answer(depths)) == pytest.approx((2 + 2 / 0.8) / 2, abs=2e-3)
     graph.unlisten(announced)
     graph.unlisten(diagnoses)
+
+
+def test_what_target_rate_chose_is_shown_and_stays_when_it_is_off(graph, depths, mean_node):
+    """From a heavy preset down to one crop, and up again; 0 brings nothing back."""
+    graph.send_info()
+    assert graph.set(preset="paper").successful
+    assert graph.set(target_rate=1000).successful
+    shown = ("preset", "crop_ratios", "use_flips", "target_rate")
+    assert graph.get(*shown) == ["fast", [1.0], False, 1000.0]
+    assert graph.set(target_rate=0).successful
+    assert graph.get(*shown) == ["fast", [1.0], False, 0.0]
+    assert flat(graph.answer(depths)) == pytest.approx(2.0, abs=1e-3)
+
+    assert graph.set(target_rate=0.01).successful
+    # an answer after a step is of what the parameters show; fitted are 1, 0.8 and 0.6
+    while graph.get("use_flips") != [True]:
+        graph.answer(depths)
+    assert graph.set(use_flips=False).successful  # as `ros2 param load` does with a dump
+    graph.spin(lambda: "use_flips: target_rate chooses it, true for now" in mean_node.output())
+    assert graph.get("use_flips", "target_rate") == [True, 0.01]
+    assert graph.set(target_rate=0).successful
+    preset, ratios, flips, rate = graph.get(*shown)
+    assert (preset, flips, rate) == ("", True, 0.0)
+    expected = float(np.mean([2 / ratio for ratio in ratios]))
+    assert flat(graph.answer(depths)) == pytest.approx(expected, abs=2e-3)
+    assert graph.get(*shown) == [preset, ratios, flips, rate]
+
+
+def test_a_change_leaves_one_line_of_what_runs_now(graph, depths, mean_node):
+    def lines():
+        return [line for line in mean_node.output().splitlines() if "a frame (ratios" in line]
+
+    for values, line in (
+        ({"max_depth": 8}, "max_depth: 8.0; preset fast: 1 crop a frame (ratios 1), mean"),
+        ({"preset": "balanced", "max_depth": 8}, "preset balanced: 5 crops a frame (ratios 1, 0.8"),
+        ({"crop_ratios": "1 .8"}, "crop_ratios: [1.0, 0.8]; 5 crops a frame (ratios 1, 0.8), mean"),
+        ({"target_rate": 9}, "target_rate 9 Hz, now preset fast: 1 crop a frame (ratios 1), mean"),
+    ):
+        before = lines()
+        assert graph.set(**values).successful
+        graph.spin(lambda b=before: len(lines()) > len(b))
+        (new,) = lines()[len(before) :]
+        assert line in new
+        assert "[INFO]" in new
+        assert graph.set(**values).successful  # nothing new
+        assert not graph.set(crop_ratios=[0.3]).successful
+        graph.rest(0.3)
+        assert len(lines()) == len(before) + 1
+    assert graph.set(target_rate=0).successful
+
+
+def test_a_start_without_cuda_is_no_warning(graph, start):
+    node = start("-p", "device:=cpu")
+    assert state(graph) == State.PRIMARY_STATE_ACTIVE
+    graph.spin(lambda: "'auto' chose resnet18" in node.output())
+    assert "[INFO]" in next(line for line in node.output().splitlines() if "'auto' chose" in line)
+    assert "device is cpu" in node.output()
+    assert "[WARN]" not in node.output()
 
 
 def test_outputs_range_scale_encoding_and_size(graph, depths):
@@ -299,7 +361,8 @@ def test_sizes_may_change_from_frame_to_frame(graph, depths):
 def test_startup_parameters_say_so(graph, depths):
     result = graph.set(checkpoint="elsewhere")
     assert not result.successful
-    assert "read-only" in result.reason
+    assert "checkpoint: is " in result.reason
+    assert "can be changed only while the node is not configured" in result.reason
 
 
 def test_reload(graph, depths):

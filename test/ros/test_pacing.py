@@ -57,8 +57,53 @@ def test_frames_just_after_a_step_tell_nothing():
     steps = [pacer.frame(0.01) for _ in range(FRAMES)]
     assert steps == [False] * (FRAMES - 1) + [True]
     assert not any(pacer.frame(5.0) for _ in range(SETTLE))
-    assert pacer.rung == 1
+    assert COSTS[pacer.rung] == 5  # 50 ms at most; 9 crops may take 90, and 85 are allowed
     assert pacer.seconds is None
+
+
+#: The corners' ladder of the shipped ResNet-18.
+LADDER = [1, 2, 5, 9, 10, 13, 17, 18, 26, 34, 42, 50]
+
+
+@pytest.mark.parametrize(
+    ("hertz", "each", "cost"),
+    [
+        (2, 0.030, 13),  # 17 would take 510 ms
+        (2, 0.005, 50),
+        (1, 0.020, 42),  # 850 of 1000 ms are 42.5 crops; 50 take them all
+        (0.5, 0.5, 2),  # 5 would take 2.5 s
+    ],
+)
+def test_a_slow_rate_has_its_rung_after_few_frames(hertz, each, cost):
+    """A camera may be as slow as the rate: 7 frames a step would be seconds, over many steps."""
+    pacer = Pacer(LADDER, 1 / hertz)
+    seconds = 0.0
+    while LADDER[pacer.rung] != cost:
+        took = each * LADDER[pacer.rung]
+        pacer.frame(took)
+        seconds += max(took, 1 / hertz)
+        assert seconds < 20 / hertz
+    assert not any(pacer.frame(each * cost) for _ in range(100))
+
+
+def test_a_slow_rate_that_is_not_kept_is_left_in_few_frames():
+    pacer = Pacer(LADDER, 0.5)
+    while LADDER[pacer.rung] != 13:
+        pacer.frame(0.03 * LADDER[pacer.rung])
+    # other work: 1.3 s a frame, and of 5 crops still 500 ms
+    assert [pacer.frame(0.1 * 13) for _ in range(3)] == [False, False, True]
+    assert LADDER[pacer.rung] == 2
+
+
+def test_of_a_slow_rate_too_one_odd_frame_is_no_reason_to_step():
+    pacer = Pacer(LADDER, 0.5)
+    for _ in range(30):
+        pacer.frame(0.03 * LADDER[pacer.rung])
+    assert LADDER[pacer.rung] == 13
+    assert not pacer.frame(5.0)
+    assert not any(pacer.frame(0.39) for _ in range(10))
+    slow = Pacer(LADDER, 0.5)
+    assert not any(slow.frame(seconds) for seconds in (0.4, 0.1, 0.4, 0.4))  # nor is a quick one
 
 
 def test_one_late_frame_is_no_reason_to_step_and_a_slower_machine_is():
@@ -107,12 +152,12 @@ def test_without_a_target_the_parameters_ratios_are_used(paced):
 def test_with_a_target_the_estimator_climbs_from_one_crop_and_returns_when_it_is_off(paced):
     paced.apply(settings(target_rate=10.0))
     assert paced.estimator.combination.cost == 1
-    assert frames(paced) > 1
+    assert frames(paced) == 1  # a leap
     best = paced.estimator.ladder(paced.estimator.combination)[-1]
     assert paced.estimator.combination == best
     assert best.cost > 2
     assert paced.pace == f"{best.cost:g} of at most {best.cost:g} crops, 1 of 100 ms a frame"
-    paced.apply(settings(target_rate=0.0))
+    paced.apply(settings(target_rate=0.0))  # of a node that was told other ratios meanwhile
     assert paced.estimator.combination.crop_ratios == (1.0, 0.8)
 
 

@@ -1,15 +1,22 @@
 """Spellings, validation and presets: pure functions, and declaring on a real node."""
 
 import array
+from typing import Literal, get_args, get_origin
 
 import pytest
 import rclpy
+from layout import ROOT
 from rcl_interfaces.msg import ParameterType, SetParametersResult
-from rclpy.parameter import Parameter
+from rclpy.parameter import (
+    Parameter,
+    parameter_dict_from_yaml_file,
+    parameter_value_to_python,
+)
 
 from fourier_depth_ros.config import (
     PAPER_RATIOS,
     CheckpointConfig,
+    CombinationSettings,
     DepthSpace,
     FitConfig,
     NetworkConfig,
@@ -18,8 +25,10 @@ from fourier_depth_ros.config import (
     shared_ratios,
 )
 from fourier_depth_ros.ros import parameters
-from fourier_depth_ros.ros.parameters import ParameterError
 from fourier_depth_ros.ros.settings import NodeParameters
+from fourier_depth_ros.ros.spellings import ParameterError
+
+YAML = ROOT / "config" / "depth.yaml"
 
 PRESETS = {
     "fast": Preset(crop_ratios=(1.0,), use_flips=False, cost=1),
@@ -37,7 +46,7 @@ CONFIG = CheckpointConfig(
 
 
 def change(settings=FAST, config=CONFIG, **values):
-    return parameters.change(settings, values, config)
+    return parameters.change(settings, values, config, "fast")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +59,6 @@ def change(settings=FAST, config=CONFIG, **values):
         "[1.0,0.8]",
         "(1 .8)",
         "1 .8",
-        "1, 0.8, 1",
         "  0.8 1e0 ",
         [1, 0.8],
     ],
@@ -59,7 +67,7 @@ def test_every_spelling_of_ratios(value):
     assert change(crop_ratios=value).crop_ratios == (1.0, 0.8)
 
 
-@pytest.mark.parametrize("value", [[1], [1, 1], array.array("q", [1, 1]), "1", "[1]", 1, 1.0])
+@pytest.mark.parametrize("value", [[1], array.array("q", [1]), "1", "[1]", 1, 1.0])
 def test_integers_and_single_numbers_are_ratios(value):
     assert change(crop_ratios=value).crop_ratios == (1.0,)
 
@@ -70,9 +78,9 @@ def test_integers_and_single_numbers_are_ratios(value):
         ("[1.3]", r"1\.3 is not in \(0\.5, 1\]"),
         ([0.5], r"0\.5 is not in \(0\.5, 1\]"),
         ([float("nan")], "is not in|finite"),
-        ("", "is empty"),
-        ("[]", "is empty"),
-        ([], "is empty"),
+        ([1, 1], "1 is named twice"),
+        ("1, 0.8, 1", "1 is named twice"),
+        ([1.0, 0.8, 0.8000001], r"0\.8 is named twice; give each ratio once"),
         ("1; 0.8", "no list of numbers"),
         ("fastest", "no list of numbers.*or one of fast, balanced"),
         (True, "no list of numbers"),
@@ -98,10 +106,13 @@ def test_bad_ratios_are_refused_with_what_is_accepted(value, reason):
         ({"output_size": "320"}, "output_size: '320'"),
         ({"output_size": "0x240"}, "output_size: '0x240'"),
         ({"preset": "slow"}, "preset: 'slow' is none of fast"),
-        ({"preset": "auto"}, "'auto' is for the start"),
         ({"ridge": -0.5}, "ridge: -0.5 is negative"),
         ({"min_depth": 20.0}, "min_depth 20 m is not below max_depth 10 m"),
-        ({"checkpoint": "other"}, "checkpoint: is read at start only"),
+        (
+            {"checkpoint": "other"},
+            "checkpoint: is 'auto' and can be changed only while the node is",
+        ),
+        ({"device": "gpu"}, "device: 'gpu' is none of auto, cpu, cuda or cuda:N"),
         ({"depth_scale": float("inf")}, "depth_scale"),
     ],
 )
@@ -119,8 +130,57 @@ def test_an_integer_is_taken_for_a_double():
     assert change(max_depth=8).max_depth == 8.0
 
 
+@pytest.mark.parametrize("text", ["1e-05", "1E-5", "0.00001"])
+def test_a_number_that_yaml_takes_for_a_word_is_a_number(text):
+    assert change(ridge=text).ridge == 1e-5
+
+
 def test_a_startup_parameter_may_be_set_to_what_it_is():
     assert change(checkpoint="auto") == FAST  # as `ros2 param load` of a dump does
+
+
+def test_a_startup_parameter_may_change_before_a_checkpoint_is_loaded():
+    new = change(NodeParameters(), None, checkpoint="other", device="cpu", max_batch=8)
+    assert (new.checkpoint, new.device, new.max_batch) == ("other", "cpu", 8)
+
+
+@pytest.mark.parametrize("empty", ["", "[]", [], array.array("b")])
+def test_auto_and_empty_ratios_mean_what_they_mean_at_start(empty):
+    accurate, by_hand = change(preset="accurate"), change(crop_ratios=[1.0, 0.7], use_flips=True)
+    for settings in (FAST, accurate, by_hand):
+        assert change(settings, preset="auto") == FAST
+        assert change(settings, preset="auto", crop_ratios=empty) == FAST
+    assert change(accurate, crop_ratios=empty) == accurate
+    assert change(by_hand, crop_ratios=empty) == FAST
+    assert change(FAST, preset="accurate", crop_ratios=empty) == accurate
+    # false is the default, which follows the preset; true is a wish
+    assert change(by_hand, preset="accurate", crop_ratios=empty, use_flips=False) == accurate
+    flipped = change(accurate, preset="auto", use_flips=True)
+    assert (flipped.preset, flipped.crop_ratios, flipped.use_flips) == ("", (1.0,), True)
+    given = change(accurate, preset="auto", crop_ratios="1 0.8")
+    assert (given.preset, given.crop_ratios, given.use_flips) == ("", (1.0, 0.8), False)
+
+
+@pytest.mark.parametrize("automatic", ["fast", "accurate"])
+def test_the_shipped_file_sets_the_defaults_whatever_ran(automatic):
+    """As `ros2 param load` reads it, one by one in its order, and as a whole."""
+    shipped = {
+        name: parameter_value_to_python(parameter.value)
+        for name, parameter in parameter_dict_from_yaml_file(str(YAML), use_wildcard=True).items()
+    }
+    assert list(shipped) == list(NodeParameters.model_fields)
+    started = parameters.resolve(NodeParameters(), CONFIG, automatic)
+    by_hand = change(crop_ratios=[1.0, 0.7], use_flips=True, max_depth=5.0)
+    for ran in (FAST, change(preset="paper"), by_hand, change(target_rate=10)):
+        assert parameters.change(ran, shipped, CONFIG, automatic) == started
+        settings = ran
+        for name, value in shipped.items():
+            settings = parameters.change(settings, {name: value}, CONFIG, automatic)
+        assert settings == started
+    settings = NodeParameters(checkpoint="other", crop_ratios=(1.0, 0.7))
+    for name, value in shipped.items():
+        settings = change(settings, None, **{name: value})
+    assert settings == NodeParameters()
 
 
 def test_a_preset_brings_its_ratios_and_flips():
@@ -224,6 +284,46 @@ def test_setting_one_by_one_what_was_dumped_gives_the_same():
         assert settings == dumped
 
 
+def test_with_a_target_rate_the_settings_are_what_it_chose():
+    paced = change(preset="paper", target_rate=10)
+    for chosen, shown in (
+        ({"crop_ratios": (1.0,), "use_flips": False}, ("fast", (1.0,), False)),
+        ({"crop_ratios": (1.0, 0.8), "use_flips": True}, ("accurate", (1.0, 0.8), True)),
+        ({"crop_ratios": (1.0, 0.7), "use_flips": True}, ("", (1.0, 0.7), True)),
+    ):
+        ran = parameters.running(paced, CombinationSettings(**chosen), CONFIG)
+        assert (ran.preset, ran.crop_ratios, ran.use_flips) == shown
+        assert (ran.target_rate, ran.crops, ran.max_depth) == (10.0, "corners", 10.0)
+        off = change(ran, target_rate=0)
+        assert (off.preset, off.crop_ratios, off.use_flips) == shown
+        # its flips are its own; what runs is not changed by a wish
+        assert change(ran, use_flips=not ran.use_flips) == ran
+        assert "target_rate chooses it" in parameters.overruled(ran, {"use_flips": not shown[2]})
+        assert parameters.overruled(ran, {"use_flips": shown[2], "ridge": 1.0}) == ""
+        assert change(ran, crops="shared").target_rate == 10.0  # where its ratios are not possible
+        assert parameters.running(off, CombinationSettings(crop_ratios=(0.6,)), CONFIG) == off
+
+
+def test_another_fit_is_asked_for_a_preset_by_its_name_and_for_ratios_by_hand():
+    paper = change(crops="shared", preset="paper", max_depth=5.0)
+    assert (paper.crop_ratios, paper.use_flips) == (shared_ratios(192), True)
+    asked = parameters.unresolved(paper)
+    assert asked == NodeParameters(crops="shared", preset="paper", max_depth=5.0)
+    network = NetworkConfig(trunk="resnet18", input_size=224)
+    new = parameters.resolve(asked, CONFIG.model_copy(update={"network": network}), "fast")
+    assert (new.preset, new.crop_ratios, new.use_flips) == ("paper", shared_ratios(224), True)
+    by_hand = change(crop_ratios=[1.0, 0.7], use_flips=True)
+    assert parameters.unresolved(by_hand) == by_hand
+
+
+def test_what_a_change_did():
+    assert parameters.difference(FAST, change(max_depth=8)) == "max_depth: 8.0"
+    assert parameters.difference(FAST, change(preset="accurate")) == (
+        "use_flips: True, preset: 'accurate', crop_ratios: [1.0, 0.8]"
+    )
+    assert parameters.difference(FAST, change(max_depth=10)) == ""
+
+
 @pytest.mark.parametrize("values", [{"preset": "fast"}, {"crop_ratios": "1 .8"}])
 def test_a_preset_or_ratios_take_the_choice_back_from_the_target_rate(values):
     paced = change(target_rate=10)
@@ -243,8 +343,10 @@ def test_a_preset_or_ratios_take_the_choice_back_from_the_target_rate(values):
             change(crops="shared", crop_ratios="1 .6", use_flips=True, combination="mean"),
             "7.56 crops a frame (ratios 1, 0.6 and flips, shared crops), mean",
         ),
-        (change(target_rate=7.5), "what there is time for at 7.5 Hz"),
-        (change(target_rate=5, crops="shared"), "what there is time for at 5 Hz, shared crops"),
+        (
+            change(target_rate=7.5),
+            "target_rate 7.5 Hz, now preset fast: 1 crop a frame (ratios 1), hierarchical",
+        ),
     ],
 )
 def test_describing_in_the_log(settings, text):
@@ -280,6 +382,9 @@ def test_before_a_checkpoint_is_loaded_the_later_wins():
     start = NodeParameters()
     assert change(start, None, crop_ratios="1 0.8").preset == ""
     assert change(start, None, crop_ratios="") == start  # from a dump taken then
+    # from a dump of ratios set by hand, in the order of the names
+    by_hand = change(change(start, None, crop_ratios="1 0.8"), None, preset="")
+    assert (by_hand.preset, by_hand.crop_ratios) == ("", (1.0, 0.8))
     by_name = change(change(start, None, crop_ratios="1 0.8"), None, preset="paper")
     assert (by_name.preset, by_name.crop_ratios) == ("paper", ())
 
@@ -307,7 +412,19 @@ def test_declaring_gives_the_defaults_and_describes_them(make_node):
     for name, field in NodeParameters.model_fields.items():
         descriptor = node.describe_parameter(name)
         assert field.description in descriptor.description
-        assert descriptor.read_only == (not parameters.is_live(name))
+        assert not descriptor.read_only  # or it could not be set while the node is unconfigured
+        late = "can be changed only while the node is not configured"
+        assert (late in descriptor.additional_constraints) == (not parameters.is_live(name))
+        for choice in get_args(field.annotation) if get_origin(field.annotation) is Literal else ():
+            assert choice in descriptor.additional_constraints
+    for name, choices in (
+        ("preset", "fast, balanced, accurate, paper, auto, or ''"),
+        ("device", "auto, cpu, cuda or cuda:N; can be changed only"),
+        ("backend", "auto, eager, graph, compiled, openvino, onnxruntime; can be changed only"),
+        ("crop_ratios", "numbers in (0.5, 1]"),
+        ("output_size", "WIDTHxHEIGHT"),
+    ):
+        assert choices in node.describe_parameter(name).additional_constraints
     stride = node.describe_parameter("points_stride").integer_range[0]
     assert (stride.from_value, stride.to_value) == (1, 64)
     scale = node.describe_parameter("max_depth").floating_point_range[0]

@@ -197,7 +197,7 @@ def is_cut_jpeg(content: RawData) -> bool:
 
     The end of a thumbnail does not count, nor what a camera appended after the picture's.
     """
-    file = memoryview(content).cast("B")
+    file = np.frombuffer(content, np.uint8).data
     if file[:2] != _JPEG_START:
         return False
     place = 2

@@ -33,7 +33,8 @@ def simulate(
         rooms: how many rooms; room k has the seed SEED + k.
         views: pictures a room (fewer where a room has no more views worth having).
         seed: of the first room.
-        workers: processes; 0: a core each.
+        workers: processes; 0: a core each. Of several, one that dies takes nothing with it: its
+            room is tried once more, alone, then left out. 1 draws in this process.
         width: of the pictures [px].
         height: of the pictures [px].
         renderer: gl, OpenGL with baked light; or cycles, Blender's path tracer: the same rooms and
@@ -84,6 +85,8 @@ def simulate(
             for reason, count in sorted(summary.dropped.items(), key=lambda item: -item[1])
         )
         print(f"of {total} views looked at, dropped: {shares}")
+    if failed == rooms:
+        raise RuntimeError(f"none of {rooms} rooms could be made; see above")
     if failed:
         print(f"{failed} of {rooms} rooms could not be made; see above")
     if contact_sheet:

@@ -108,6 +108,16 @@ def room_record(out: Path, seed: int) -> dict[str, Any] | None:
     return record if sizes == record["files"] else None
 
 
+def discard(out: Path, seed: int) -> None:
+    """Take away what there is of a room: its record, its pictures, and what was cut off."""
+    stem = f"{seed:06d}"
+    (out / "rooms" / f"{stem}.json").unlink(missing_ok=True)
+    for folder in ("rgb", "depth", "rooms"):  # the picture first: it never lacks the other two
+        for pattern in (f"{stem}_*", f".{stem}[_.]*"):
+            for file in sorted((out / folder).glob(pattern)):
+                file.unlink()
+
+
 def claim(out: Path, options: Options) -> None:
     """Write dataset.yaml, or check that the one there is of the same making.
 

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 from dataclasses import asdict, dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -140,10 +140,16 @@ def make_model(mesh: Mesh) -> Model:
 
 def ray_scene(corners: Float32[np.ndarray, "triangles 3 3"]) -> object:
     """An Embree scene of these triangles."""
-    scene = optional("embreex.rtcore_scene").EmbreeScene()
+    scene = optional("embreex.rtcore_scene").EmbreeScene(_device())
     triangles = np.ascontiguousarray(corners, np.float32)
     optional("embreex.mesh_construction").TriangleMesh(scene, triangles)
     return scene
+
+
+@cache
+def _device() -> object:
+    """Embree's, one a process: left alone, each scene would start and end one of its own."""
+    return optional("embreex.rtcore").EmbreeDevice()
 
 
 def distances(scene: object, origins: np.ndarray, directions: np.ndarray) -> np.ndarray:

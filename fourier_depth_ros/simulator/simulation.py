@@ -7,16 +7,13 @@ processes, nor on what was made before.
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
-import queue
 import random
-import signal
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import cv2
 
@@ -26,6 +23,7 @@ from fourier_depth_ros.simulator.cycles import CyclesRenderer
 from fourier_depth_ros.simulator.dataset import (
     Options,
     claim,
+    discard,
     room_record,
     write_pair,
     write_whole,
@@ -42,6 +40,7 @@ from fourier_depth_ros.simulator.views import (
     reject_shape,
     sample_view,
 )
+from fourier_depth_ros.simulator.workers import Attempt, attempts
 
 TRIES = 8  # cameras sampled a wanted view, at most
 
@@ -80,11 +79,7 @@ class Simulator:
     def make(self, out: Path, seed: int) -> None:
         """The pictures of one room, each file at once in place, and rooms/SEED.json last."""
         clock = StageClock()
-        stem = f"{seed:06d}"
-        (out / "rooms" / f"{stem}.json").unlink(missing_ok=True)
-        for folder in ("rgb", "depth", "rooms"):
-            for left_over in (out / folder).glob(f".{stem}[_.]*"):
-                left_over.unlink(missing_ok=True)
+        discard(out, seed)
         room = build_room(seed, self.assets, self.store)
         clock.mark("build")
         caster = self._load(room, seed, clock)
@@ -111,7 +106,7 @@ class Simulator:
             if reason:
                 dropped[reason] += 1
                 continue
-            files |= write_pair(out, f"{stem}_{kept:03d}", rgb, depth, view.camera.intrinsics)
+            files |= write_pair(out, f"{seed:06d}_{kept:03d}", rgb, depth, view.camera.intrinsics)
             clock.mark("write")
             kept += 1
         about = {
@@ -124,7 +119,7 @@ class Simulator:
             "seconds": {stage: round(taken, 4) for stage, taken in clock.seconds.items()},
             "files": files,
         }
-        write_whole(out / "rooms" / f"{stem}.json", json.dumps(about, indent=1).encode())
+        write_whole(out / "rooms" / f"{seed:06d}.json", json.dumps(about, indent=1).encode())
 
     def _load(self, room: Room, seed: int, clock: StageClock) -> Caster:
         """Give a room to the renderer, with its light where that is not traced; it for rays."""
@@ -141,16 +136,26 @@ class Simulator:
 
 
 def simulate_rooms(
-    out: Path, assets: Assets, options: Options, seeds: range, workers: int = 1
+    out: Path,
+    assets: Assets,
+    options: Options,
+    seeds: range,
+    workers: int = 1,
+    simulator: type[Simulator] = Simulator,
 ) -> Iterator[tuple[int, str]]:
     """Make the rooms of ``seeds`` that ``out`` lacks; yields each seed, with why it failed or "".
 
     Complete rooms are skipped (their seeds come first), others redone; the pictures of a seed are
-    the same whatever the workers and whatever was made before.
+    the same whatever the workers and whatever was made before. A room that ends its process, by a
+    crash in a library that draws, is tried once more, and then left out as one that failed.
+
+    Args:
+        workers: processes; 1: this one alone, which a crash ends.
+        simulator: what makes the rooms.
 
     Raises:
         ValueError: ``out`` holds rooms of other options or of another version.
-        ImportError, RuntimeError: as Simulator; or a worker process died.
+        ImportError, RuntimeError: as Simulator, or attempts.
     """
     if workers < 1:
         raise ValueError(f"workers is {workers}, expected 1 or more")
@@ -164,79 +169,27 @@ def simulate_rooms(
             yield seed, ""
         else:
             missing.append(seed)
-    workers = min(workers, len(missing))
-    if workers == 1:
-        simulator = Simulator(assets, options)
-        for seed in missing:
-            yield seed, simulator.attempt(out, seed)
-    elif workers:
-        yield from _in_processes(out, assets, options, missing, workers)
+    if not missing:
+        return
+    results: Iterator[tuple[int, str]]
+    if workers > 1:
+        # a core each: without it every process would start a drawing thread a core
+        threads = max(1, (os.cpu_count() or 1) // workers)
+        prepare = partial(_in_a_worker, simulator, assets, options, threads, out)
+        results = attempts(prepare, missing, workers)
+    else:
+        here = simulator(assets, options)
+        results = ((seed, here.attempt(out, seed)) for seed in missing)
+    for seed, error in results:
+        if error:
+            discard(out, seed)
+        yield seed, error
 
 
-def _in_processes(
-    out: Path, assets: Assets, options: Options, seeds: list[int], workers: int
-) -> Iterator[tuple[int, str]]:
-    context = multiprocessing.get_context("spawn")
-    done: Any = context.Queue()
-    following = context.Value("i", 0)
-    # a core each: without it every process would start a drawing thread a core
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    arguments = (out, assets, options, seeds, following, done, threads)
-    processes = [context.Process(target=_work, args=arguments, daemon=True) for _ in range(workers)]
-    try:
-        for process in processes:
-            process.start()
-        for _ in seeds:
-            yield _next_result(done, processes)
-        for process in processes:
-            process.join()
-    finally:
-        for process in processes:
-            if process.is_alive():
-                process.terminate()
-
-
-def _next_result(done: Any, processes: list[Any]) -> tuple[int, str]:
-    while True:
-        try:
-            seed, error, fatal = done.get(timeout=1.0)
-        except queue.Empty:
-            dead = [p.exitcode for p in processes if p.exitcode not in (None, 0)]
-            if dead:
-                raise RuntimeError(
-                    f"a worker process ended with exit code {dead[0]} (-9: out of memory?); "
-                    f"complete rooms are kept, the same command goes on"
-                ) from None
-            continue
-        if fatal:
-            raise RuntimeError(f"room {seed}: {error}")
-        return seed, error
-
-
-def _work(
-    out: Path,
-    assets: Assets,
-    options: Options,
-    seeds: list[int],
-    following: Any,
-    done: Any,
-    threads: int,
-) -> None:
-    """A worker process: takes the next seed until there is none, or nobody is there any more."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends this
-    os.environ.setdefault("LP_NUM_THREADS", str(threads))
+def _in_a_worker(
+    simulator: type[Simulator], assets: Assets, options: Options, threads: int, out: Path
+) -> Attempt:
+    # llvmpipe draws beside Python with 1, in its place with 0: as fast, and one thread less
+    os.environ.setdefault("LP_NUM_THREADS", str(threads) if threads > 1 else "0")
     cv2.setNumThreads(1)
-    parent = multiprocessing.parent_process()
-    simulator: Simulator | None = None
-    while parent is None or parent.is_alive():
-        with following.get_lock():
-            index = following.value
-            following.value += 1
-        if index >= len(seeds):
-            return
-        try:
-            simulator = simulator or Simulator(assets, options, threads)
-            done.put((seeds[index], simulator.attempt(out, seeds[index]), False))
-        except Exception as error:
-            done.put((seeds[index], f"{type(error).__name__}: {error}", True))
-            return
+    return partial(simulator(assets, options, threads).attempt, out)

@@ -24,6 +24,7 @@ from fourier_depth_ros.cli.simulate import simulate
 from fourier_depth_ros.cli.teach import teach
 from fourier_depth_ros.cli.train import train
 from fourier_depth_ros.config import explain
+from fourier_depth_ros.openmp import wait_briefly
 from fourier_depth_ros.resources import version
 
 COMMANDS: dict[str, Callable[..., int | None]] = {
@@ -52,6 +53,7 @@ def main() -> int:
     Ctrl-C, 143 for SIGTERM. FOURIER_DEPTH_DEBUG=1 shows the traceback of a mistake.
     """
     logging.basicConfig(level=logging.INFO, format="fourier-depth: %(levelname)s: %(message)s")
+    wait_briefly()
     args, _ = split_ros_args(sys.argv[1:])
     if args == ["--version"]:
         print(f"fourier-depth {version()}")

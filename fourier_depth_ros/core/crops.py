@@ -145,12 +145,12 @@ class CropMerger:
     """The linear map from crop maps to candidates, for one picture size and one set of ratios.
 
     "Resize each map to its crop, average where crops overlap, resize to the grid" is separable:
-    candidate_r = A_r [[TL, TR], [BL, BR]] B_r^T / r. A (rows) and B (columns) hold the three steps.
+    candidate_r = A_r [[TL, TR], [BL, BR]] B_r^T. A (rows) and B (columns) hold the three steps, A
+    also the 1/r of sec. 3.3: a crop of ratio r looks 1/r times nearer, the network answers r d.
     """
 
     rows: Float[Tensor, "ratios grid_rows two_map_rows"]
     columns: Float[Tensor, "ratios grid_columns two_map_columns"]
-    scale: Float[Tensor, "ratios 1 1"]
     slots: Int[Tensor, "ratios 2 2"]
 
     @staticmethod
@@ -162,7 +162,10 @@ class CropMerger:
     ) -> CropMerger:
         """Precompute the matrices in double precision; a few milliseconds up to 4K."""
         sizes = [crop_size(image_size, ratio) for ratio in ratios]
-        rows = [_merge_matrix(image_size[0], h, map_size[0], GRID[0]) for h, _ in sizes]
+        rows = [
+            _merge_matrix(image_size[0], h, map_size[0], GRID[0]) / ratio
+            for ratio, (h, _) in zip(ratios, sizes, strict=True)
+        ]
         columns = [_merge_matrix(image_size[1], w, map_size[1], GRID[1]) for _, w in sizes]
         slots, first = [], 0
         for ratio in ratios:
@@ -172,8 +175,6 @@ class CropMerger:
         return CropMerger(
             rows=torch.stack(rows).to(device, torch.float32),
             columns=torch.stack(columns).to(device, torch.float32),
-            # Sec. 3.3: a crop of ratio r looks 1/r times nearer, so the network answers r d.
-            scale=torch.tensor(ratios, device=device).reciprocal()[:, None, None],
             slots=torch.tensor(slots, device=device).reshape(-1, 2, 2),
         )
 
@@ -189,7 +190,7 @@ def merge_crops(
     stacked = torch.stack((maps[:plain], maps[plain:].flip(-1))) if flips else maps[None]
     corners = stacked[:, merger.slots]  # (flips, ratios, 2, 2, map_rows, map_columns)
     tiled = corners.permute(0, 1, 2, 4, 3, 5).flatten(4, 5).flatten(2, 3)
-    candidates = merger.rows @ tiled @ merger.columns.mT * merger.scale
+    candidates = merger.rows @ tiled @ merger.columns.mT
     return candidates.flatten(0, 1)
 
 

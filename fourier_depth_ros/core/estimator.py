@@ -246,7 +246,8 @@ def limit_depth(
     Convention: REP 117: +inf says "nothing within range", NaN says "not known".
     """
     far = torch.inf if far_policy == "inf" else torch.nan
-    return torch.where(depth > max_depth, far, depth).where(depth >= min_depth, torch.nan)
+    limited = depth.masked_fill(depth < min_depth, torch.nan)
+    return limited.masked_fill_(depth > max_depth, far)  # in place: a new map is 8 MB at 1080p
 
 
 def resolve_device(name: str) -> torch.device:
@@ -275,4 +276,5 @@ def resolve_precision(name: str, device: torch.device) -> str:
     # older releases of torch can't tell; there float32 is the safe answer
     capabilities: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     native = capabilities.get("amx_bf16") or capabilities.get("avx512_bf16")
-    return "bfloat16" if native else "float32"
+    # torch may have been told to be content with less (ATEN_CPU_CAPABILITY=avx2)
+    return "bfloat16" if native and torch.backends.cpu.get_cpu_capability() != "AVX2" else "float32"

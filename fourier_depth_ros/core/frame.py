@@ -7,7 +7,8 @@ output's size. Nothing here depends on a value of the picture: a Frame compiles 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from fourier_depth_ros.config import CombinationSettings, DepthSpace, Uncertainty
 from fourier_depth_ros.core.crops import (
+    GRID,
     CropMerger,
     extract_crops,
     extract_zoomed,
@@ -90,25 +92,31 @@ class Frame(nn.Module):
         self, image: UInt8[Tensor, "3 height width"], factor: Float[Tensor, ""]
     ) -> FrameMaps:
         """Depth of one picture; ``factor`` turns canonical metres into the camera's."""
-        maps = to_depth(self._network_maps(image), self.space)
-        candidates = merge_crops(maps, self.merger, self.settings.use_flips)
-        combined = [self.combiner(candidates)]
-        if self.uncertainty is not None:
-            spread = candidate_spread(candidates)
-            combined.append(standard_deviation(combined[0], spread, self.uncertainty))
-        depth, *std = F.interpolate(
-            torch.stack(combined)[None] * factor,
-            self.output_size,
-            mode="bilinear",
-            align_corners=False,
-            antialias=True,
-        )[0]
-        known = depth > 0
+        maps = self._network_maps(image)
+        with _on_one_thread(maps.device):
+            depths = to_depth(maps, self.space)
+            candidates = merge_crops(depths, self.merger, self.settings.use_flips)
+            combined = [self.combiner(candidates)]
+            if self.uncertainty is not None:
+                spread = candidate_spread(candidates)
+                combined.append(standard_deviation(combined[0], spread, self.uncertainty))
+        depth, *std = self._resize_to_output(torch.stack(combined) * factor)
+        # in place: at 1080p a new map is 8 MB, and fetching the memory takes longer than the work
+        F.threshold(depth, 0.0, torch.nan, inplace=True)
         return FrameMaps(
-            depth=depth.where(known, torch.nan),
-            std=std[0].where(known, torch.nan) if std else None,
+            depth=depth,
+            std=std[0].masked_fill_(depth.isnan(), torch.nan) if std else None,
             candidates=candidates * factor,
         )
+
+    def _resize_to_output(
+        self, maps: Float[Tensor, "n 72 96"]
+    ) -> Float[Tensor, "n output_rows output_columns"]:
+        # where no side shrinks, antialiasing changes nothing but the time
+        shrinks = self.output_size[0] < GRID[0] or self.output_size[1] < GRID[1]
+        return F.interpolate(
+            maps[None], self.output_size, mode="bilinear", align_corners=False, antialias=shrinks
+        )[0]
 
     def _network_maps(
         self, image: UInt8[Tensor, "3 height width"]
@@ -124,6 +132,24 @@ class Frame(nn.Module):
         batch = max(1, self.max_batch * self.side**2 // pictures.shape[-1] ** 2)
         outputs = [self.network(part) for part in torch.split(pictures, batch)]
         return torch.cat(outputs) if len(outputs) > 1 else outputs[0]
+
+
+@contextmanager
+def _on_one_thread(device: torch.device) -> Iterator[None]:
+    """Work on maps of 72 x 96 cells: on a CPU in the calling thread alone.
+
+    MKL would share out even these; on a busy machine each of its products and transforms then waits
+    until the scheduler lets the other threads run, milliseconds instead of microseconds.
+    """
+    if device.type != "cpu" or torch.compiler.is_compiling():
+        yield
+        return
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 #: Runs a frame on a picture that lies anywhere, with the factor of its camera.

@@ -13,11 +13,14 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
+from fourier_depth_ros.openmp import wait_briefly
+
 
 def main(args: Sequence[str] | None = None) -> NoReturn:
     """Run the node until SIGINT or SIGTERM, and end the process with its exit code."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
+    wait_briefly()
     from fourier_depth_ros.ros.node import main as run  # takes the signals over while it runs
 
     code = run(args)  # threads are joined and the context is shut down: nothing is left to do

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
@@ -179,7 +180,10 @@ class _Runner:
     ) -> Float[Tensor, "crops rows columns"]:
         side = pictures.shape[-1]
         request = self._request(side)
-        request.infer([pictures.contiguous().numpy()], share_inputs=True, share_outputs=True)
+        # not torch's contiguous: its threads would go on spinning on the cores that OpenVINO needs
+        request.infer(
+            [np.ascontiguousarray(pictures.numpy())], share_inputs=True, share_outputs=True
+        )
         maps = [request.get_output_tensor(i).data for i in range(self._count)]
         return self._head.answer(tuple(map(torch.from_numpy, maps)), side - self._side)
 

@@ -79,7 +79,24 @@ def test_deviation_from_a_line_by_hand():
     ],
 )
 def test_verdicts(sense, figure, verdict):
-    assert Target("name", 1.0, sense, figure).verdict == verdict
+    assert Target("name", 1.0, 7.0, sense, figure).verdict == verdict
+    assert Target("name", 7.0, 1.0, sense, figure, on_avx2=True).verdict == verdict
+
+
+def test_what_has_no_bound_on_avx2_is_not_judged_there():
+    assert Target("name", 1.0, None, "<=", 0.5, on_avx2=True).verdict == "no bound"
+    assert Target("name", 1.0, None, "<=", 0.5).verdict == "met"
+
+
+@pytest.mark.parametrize(
+    ("best", "verdict"),
+    [("openvino bfloat16", "missed"), ("graph float16", "missed"), ("openvino float32", "met")],
+)
+def test_a_machine_is_judged_by_its_own_bounds(best, verdict):
+    node = {"rate": {"rate_hz": 25.0}}  # of 30 in 16 bits, 20 on AVX2
+    found = Measured(best, [], [], {}, [], node, {}, {}, None)
+    judged = {target.name: target.verdict for target in targets(found)}
+    assert judged["ResNet-18, fast, VGA: depth end to end [Hz]"] == verdict
 
 
 def test_from_a_frame_to_the_tables_and_the_plot(lively, tmp_path):
@@ -103,7 +120,10 @@ def test_from_a_frame_to_the_tables_and_the_plot(lively, tmp_path):
     found = Measured(
         best="eager float32",
         rows=rows,
-        growth=[Growth("crops", [1, 5], [1.0, 5.0])],
+        growth=[
+            Growth("crops", [1, 5], [1.0, 5.0]),
+            Growth("pixels", [640 * 480, 1920 * 1080], [1.0, rows[0].network_ms + 5.5]),
+        ],
         differences={"openvino float32": 2e-3, "eager float32": 1e-6, "openvino bfloat16": 0.1},
         once=[],
         node={"vga": {"first_depth_s": 4.0, "beside_predict_ms": 3.5}},
@@ -115,6 +135,7 @@ def test_from_a_frame_to_the_tables_and_the_plot(lively, tmp_path):
     assert judged["float32 backends: largest relative difference to the network"] == "missed"
     assert judged["ResNet-18: start of the node to the first depth, warm cache [s]"] == "met"
     assert judged["node beside predict, VGA [ms]"] == "missed"
+    assert judged["ResNet-18, one crop, 1080p: frame less pure network [ms]"] == "missed"
     assert judged["accurate over paper: expected RMSE"] == "met"
     assert judged["ResNet-152, paper, VGA: frame over pure network"] == "not measured"
     load = LoadMeter()
@@ -134,9 +155,10 @@ def test_from_a_frame_to_the_tables_and_the_plot(lively, tmp_path):
     text = report.markdown(result)
     assert "| resnet18 | balanced, shared | 3.25 | eager float32 |" in text
     assert "| resnet18 | fast | 1 | eager float32 |" in text
-    assert "| node beside predict, VGA [ms] | 3.5 | <= 3 | missed |" in text
+    assert "| node beside predict, VGA [ms] | 3.5 | <= 3 | <= 3 | missed |" in text
+    assert "int8: naive over frame |  | >= 2.7 |  | no bound |" in text
     assert "- not run: resnet18 openvino int8: not installed" in text
-    assert "not judged" in text
-    assert "not judged" not in report.markdown({**result, "best": "openvino bfloat16"})
+    assert "Judged by the bound for AVX2" in text
+    assert "Judged by the first bound" in report.markdown({**result, "best": "openvino bfloat16"})
     report.plot(result, tmp_path / "plot.png")
     assert (tmp_path / "plot.png").stat().st_size > 10_000

@@ -1,6 +1,9 @@
 """The whole of predict on networks with a known answer, and against its parts by hand."""
 
 import math
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -209,6 +212,18 @@ def test_precision_names():
     assert resolve_precision("auto", torch.device("cuda")) == "float16"
     assert resolve_precision("float32", torch.device("cuda")) == "float32"
     assert resolve_precision("auto", torch.device("cpu")) in ("bfloat16", "float32")
+
+
+def test_where_torch_is_told_to_keep_to_avx2_it_computes_in_float32():
+    code = (
+        "import torch; from fourier_depth_ros.core.estimator import resolve_precision; "
+        "print(resolve_precision('auto', torch.device('cpu')))"
+    )
+    environment = {**os.environ, "ATEN_CPU_CAPABILITY": "avx2"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["float32"]
 
 
 def test_range_limits():

@@ -1,5 +1,6 @@
 """The executable, before there is a node, and after."""
 
+import os
 import re
 import signal
 import subprocess
@@ -42,6 +43,19 @@ def test_a_params_file_that_ros_cannot_read_is_named_without_a_traceback(tmp_pat
     assert str(file) in ended.stderr
     assert "same type" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_idle_threads_of_pytorch_soon_sleep(domain):
+    """OpenVINO needs their cores; GNU's OpenMP reports its settings as PyTorch is imported."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))}
+    command = [sys.executable, "-m", "fourier_depth_ros.ros.main"]
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env={**kept, "OMP_DISPLAY_ENV": "VERBOSE"}
+    ) as node:
+        spins = next(line for line in node.stderr if "GOMP_SPINCOUNT" in line)
+        node.send_signal(signal.SIGTERM)
+        node.stderr.read()
+    assert "'10000'" in spins
 
 
 def test_the_middleware_leaves_no_shared_memory_behind(start, constant):

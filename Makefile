@@ -29,8 +29,9 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+# two processes, each with whole files: many tests wait for other processes and for messages
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 matrix:
 	$(PYTHON) test/matrix.py

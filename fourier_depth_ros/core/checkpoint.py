@@ -197,6 +197,8 @@ def _parse_config(
     try:
         header: dict[str, Any] = json.loads(metadata[_KEY])
         version, config = header["format_version"], header["config"]
+        if not isinstance(version, int):
+            raise TypeError(f"format_version is {version!r}, expected a number")
         if version == 1:
             config, tensors = _from_version_1(config, tensors)
         elif version != FORMAT_VERSION:

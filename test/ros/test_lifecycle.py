@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from checkpoints import SPACE, balanced, save_constant
+from checkpoints import RATIOS, SPACE, balanced, save_constant
 from harness import set_parameters, state, transition
 from lifecycle_msgs.msg import State, Transition
 from safetensors import safe_open
@@ -117,8 +117,8 @@ def test_no_wrong_checkpoint_is_more_than_a_failure_with_a_reason(graph, start, 
     """One node, one path; then the right file."""
     whole = constant.read_bytes()
     fast = {"crop_ratios": [1.0], "use_flips": False, "cost": 1}
-    one_preset = {"corners": {"presets": {"fast": fast}}}
-    no_fast = {"corners": {"presets": {"paper": fast}}}
+    one_preset = {"corners": {"fitted_ratios": RATIOS, "presets": {"fast": fast}}}
+    no_fast = {"corners": {"fitted_ratios": RATIOS, "presets": {"paper": fast}}}
     wrong = {
         "not a whole safetensors file": [b"", b"weights", pickle.dumps({"a": 1}), whole[:-1]],
         "format version 3, this program reads versions 1 to 2; update": [

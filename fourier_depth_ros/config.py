@@ -262,18 +262,26 @@ class CheckpointConfig(Settings):
             rough = _default_shared_presets(self.network.input_size)
         return self.fit_config(crops).presets or rough
 
+    def preset(self, name: str, crops: CropsName) -> Preset:
+        """One of presets_of.
+
+        Raises:
+            ValueError: no such preset; the text names those that there are.
+        """
+        presets = self.presets_of(crops)
+        if name not in presets:
+            raise ValueError(
+                f"preset: '{name}' is not in this checkpoint, which has {', '.join(presets)}"
+            )
+        return presets[name]
+
     def with_preset(self, settings: CombinationSettings, name: str) -> CombinationSettings:
         """``settings`` with the candidates that this preset has for their way of making crops.
 
         Raises:
             ValueError: no such preset.
         """
-        presets = self.presets_of(settings.crops)
-        if name not in presets:
-            raise ValueError(
-                f"preset: '{name}' is not in this checkpoint, which has {', '.join(presets)}"
-            )
-        return presets[name].combination(settings)
+        return self.preset(name, settings.crops).combination(settings)
 
     def ratios_of(self, crops: CropsName) -> tuple[float, ...]:
         """The ratios that were fitted, or before a fit all that there are to fit."""

@@ -143,8 +143,8 @@ def _given(
 def _of_preset(
     estimator: DepthEstimator, crops: CropsName, preset: str, combination: CombinationName
 ) -> CombinationSettings:
-    chosen = estimator.config.presets_of(crops)[preset or estimator.default_preset]
-    return chosen.combination(CombinationSettings(crops=crops, combination=combination))
+    settings = CombinationSettings(crops=crops, combination=combination)
+    return estimator.config.with_preset(settings, preset or estimator.default_preset)
 
 
 def _readable(sources: Sequence[PictureSource], failed: list[str]) -> Iterator[Picture]:

@@ -78,10 +78,9 @@ def resolve(settings: NodeParameters, config: CheckpointConfig, automatic: str) 
             the ratios, or max_relative_std asks for a standard deviation that the checkpoint does
             not have.
     """
-    presets = config.presets_of(settings.crops)
-    _check_gate(settings, presets)
+    _check_gate(settings, config)
     name = settings.preset if settings.preset not in ("", "auto") else automatic
-    preset = _preset(name, presets)
+    preset = _preset(settings, name, config)
     if not settings.crop_ratios:
         # use_flips: true is a wish; false is the default and follows the preset
         flips = settings.use_flips or preset.use_flips
@@ -149,8 +148,7 @@ def change(
     if config is None:
         return _changed_before_load(new, wanted)
     _check_startup(settings, new)
-    presets = config.presets_of(new.crops)
-    _check_gate(new, presets)
+    _check_gate(new, config)
     if new.target_rate and not by_hand:
         chosen = ("preset", "crop_ratios", "use_flips")
         return new.model_copy(update={name: getattr(settings, name) for name in chosen})
@@ -160,7 +158,7 @@ def change(
     if new.crops != settings.crops and not {"crop_ratios", "use_flips"} & wanted.keys():
         wanted.setdefault("preset", new.preset)
     if wanted.get("preset"):
-        preset = _preset(new.preset, presets)
+        preset = _preset(new, new.preset, config)
         implied = {"crop_ratios": preset.crop_ratios, "use_flips": preset.use_flips}
         given = wanted
         if wanted.get("crop_ratios"):
@@ -169,7 +167,7 @@ def change(
             raise ParameterError(_contradiction(new.preset, preset))
         return new.model_copy(update=implied)
     new = _possible(new, config)
-    if new.preset and not _matches(new, _preset(new.preset, presets)):
+    if new.preset and not _matches(new, _preset(new, new.preset, config)):
         return new.model_copy(update={"preset": ""})
     return new
 
@@ -202,8 +200,9 @@ def _check_startup(settings: NodeParameters, new: NodeParameters) -> None:
             )
 
 
-def _check_gate(settings: NodeParameters, presets: Mapping[str, Preset]) -> None:
+def _check_gate(settings: NodeParameters, config: CheckpointConfig) -> None:
     """A gate that could not hold anything back is refused, not ignored: depth would look safe."""
+    presets = config.presets_of(settings.crops)
     if settings.max_relative_std > 0 and not any(p.uncertainty for p in presets.values()):
         raise ParameterError(
             f"max_relative_std: {settings.max_relative_std:g} cannot be kept, {NOT_CALIBRATED}, or "
@@ -211,11 +210,12 @@ def _check_gate(settings: NodeParameters, presets: Mapping[str, Preset]) -> None
         )
 
 
-def _preset(name: str, presets: Mapping[str, Preset]) -> Preset:
-    if name not in presets:
-        known = ", ".join(presets)
-        raise ParameterError(f"preset: '{name}' is not in this checkpoint, which has {known}")
-    return presets[name]
+def _preset(settings: NodeParameters, name: str, config: CheckpointConfig) -> Preset:
+    """The preset of that name, for the settings' way of making crops."""
+    try:
+        return config.preset(name, settings.crops)
+    except ValueError as error:
+        raise ParameterError(str(error)) from error
 
 
 def is_live(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Training samples a second: processes against the threads that used to make them, by turns.
+"""Training samples a second: processes against threads, by turns.
 
     python experiments/sample_workers.py WORKERS [BATCHES]
 

@@ -64,7 +64,11 @@ class TeacherConfig(Settings):
         description="folder of NAME.npy (h, w) [canonical m, of the run's space], NaN unknown",
     )
     weight: float = Field(0.5, gt=0, description="of the feature loss, beside the depth's")
-    depth_weight: float = Field(0.5, gt=0, description="of the loss against the teacher's depth")
+    depth_weight: float = Field(
+        0.5,
+        ge=0,
+        description="of the depth's loss against the teacher's depth; 0: its relative errors alone",
+    )
 
     @model_validator(mode="after")
     def _something(self) -> TeacherConfig:
@@ -93,10 +97,27 @@ class StageConfig(Settings):
     log_weight: float = Field(
         0.0, ge=0, description="of |log d^ - log d|, beside the depth's loss; 0: the paper's alone"
     )
+    scale_invariant_weight: float = Field(
+        0.0, ge=0, description="of scale_invariant_log_loss; photographs: of the teacher's depth"
+    )
+    mean_weight: float = Field(
+        0.15, ge=0, le=1, description="what a wrong scale costs in it; photographs: 0"
+    )
+    gradient_weight: float = Field(
+        0.0, ge=0, description="of gradient_matching_loss; photographs: of the teacher's depth"
+    )
     batch_norm: Literal["train", "frozen"] = Field(
         "train", description="frozen: keep the start's statistics, for very small batches"
     )
     teacher: TeacherConfig | None = None
+
+    @property
+    def learns_depth_of_photographs(self) -> bool:
+        """Whether pictures without truth have a loss of depth."""
+        if self.teacher is None or self.teacher.depth is None:
+            return False
+        relative = self.scale_invariant_weight + self.gradient_weight
+        return self.teacher.depth_weight + relative > 0
 
 
 class TrainConfig(Settings):
@@ -167,9 +188,10 @@ class TrainConfig(Settings):
         """Pictures without truth have something to teach, and are no measure."""
         without = [source.path for source in self.data if not source.truth]
         for stage in self.stages:
-            if without and (stage.teacher is None or stage.teacher.depth is None):
+            if without and not stage.learns_depth_of_photographs:
                 raise ValueError(
-                    f"{without[0]} has truth: false, so stage {stage.name} takes teacher: depth"
+                    f"{without[0]} has truth: false, so stage {stage.name} takes teacher: depth, "
+                    f"and depth_weight, scale_invariant_weight or gradient_weight above 0"
                 )
         for source in self.held_out:
             if not source.truth:

@@ -52,9 +52,21 @@ class Batch:
 
     @property
     def known(self) -> Tensor:
-        """(2,): in how many cells ``truth`` and ``taught`` are known."""
+        """(3,): in how many cells ``truth`` and ``taught`` are known, and pictures have either."""
         depths = (self.truth, self.truth[:0] if self.taught is None else self.taught)
-        return torch.stack([depth.isfinite().sum() for depth in depths])
+        cells = [depth.isfinite().sum() for depth in depths]
+        return torch.stack([*cells, self.relative()[0].isfinite().flatten(1).any(dim=1).sum()])
+
+    def relative(self) -> tuple[Tensor, Tensor]:
+        """What relative errors are against, as truth, and (n,) bool: whether its scale is known.
+
+        It is the truth of a picture that has any. Of one without it is the teacher's depth, whose
+        scale is a guess: nobody knows a photograph's camera.
+        """
+        has = self.truth.isfinite().flatten(1).any(dim=1)
+        if self.taught is None:
+            return self.truth, has
+        return self.truth.where(has[:, None, None], self.taught), has
 
     def to(self, device: torch.device) -> Batch:
         """The batch on a device."""

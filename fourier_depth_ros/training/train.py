@@ -22,7 +22,12 @@ from torch import Tensor
 
 from fourier_depth_ros.config import CheckpointConfig
 from fourier_depth_ros.core.checkpoint import Checkpoint, save_checkpoint
-from fourier_depth_ros.core.losses import depth_loss, log_depth_loss
+from fourier_depth_ros.core.losses import (
+    depth_loss,
+    gradient_matching_loss,
+    log_depth_loss,
+    scale_invariant_log_loss,
+)
 from fourier_depth_ros.signals import Stop, stop_on_signals
 from fourier_depth_ros.training.config import BEST, STATE, TrainConfig, refuse_to_overwrite
 from fourier_depth_ros.training.log import TrainingLog
@@ -167,6 +172,7 @@ def compute_gradients(run: StageRun, passes: list[Batch]) -> dict[str, Tensor]:
 
     The sum in L = 1/(2N) sum (...)^2 (sec. 3.2) is over the whole batch, however it is divided into
     passes and processes: N is counted first. The mean over processes of what this returns is L.
+    Of the losses that are means over pictures it is the pictures that are counted.
     """
     fabric, stage, space = run.fabric, run.stage, run.config.space
     teacher = stage.teacher
@@ -183,10 +189,17 @@ def compute_gradients(run: StageRun, passes: list[Batch]) -> dict[str, Tensor]:
                 known = batch.truth.isfinite()
                 relative = shares[i, 0] * log_depth_loss(output, batch.truth, known, space)
                 losses["log"] = stage.log_weight * relative
+            depth, scaled = batch.relative()
+            if stage.scale_invariant_weight:
+                error = scale_invariant_log_loss(output, depth, space, stage.mean_weight * scaled)
+                losses["relative"] = stage.scale_invariant_weight * shares[i, 2] * error
+            if stage.gradient_weight:
+                error = gradient_matching_loss(output, depth, space)
+                losses["gradient"] = stage.gradient_weight * shares[i, 2] * error
             if teacher is not None and (seen := run.seen(batch)) is not None:
                 features = feature_loss(maps, seen) / len(passes)
                 losses["features"] = teacher.weight * features
-            if teacher is not None and batch.taught is not None:
+            if teacher is not None and teacher.depth_weight and batch.taught is not None:
                 taught = shares[i, 1] * depth_loss(output, batch.taught, space)
                 losses["taught"] = teacher.depth_weight * taught
             fabric.backward(torch.stack(list(losses.values())).sum())

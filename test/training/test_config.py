@@ -49,6 +49,13 @@ def test_stage_two_of_nyu_starts_from_what_stage_one_leaves():
         ({"stages": [stage(), stage()]}, "two stages have the same name"),
         ({"batch": 5, "micro_batch": 2}, "batch 5 is no multiple of micro_batch 2"),
         ({"data": [{"path": "photos", "truth": False}]}, "photos has truth: false, so stage"),
+        (
+            {
+                "data": [{"path": "photos", "truth": False}],
+                "stages": [stage(teacher={"depth": "taught", "depth_weight": 0})],
+            },
+            "scale_invariant_weight or gradient_weight above 0",
+        ),
         ({"held_out": [{"path": "photos", "truth": False}]}, "measures nothing"),
         ({"space": {"max_depth": 15.0}}, "reaches the vertex of g at 15 m"),
     ],

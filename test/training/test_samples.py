@@ -60,8 +60,24 @@ def test_a_batch_has_all_that_is_to_be_learnt(maker):
     assert batch.known.tolist() == [
         batch.truth.isfinite().sum().item(),
         batch.taught.isfinite().sum().item(),
+        n,
     ]
-    assert Batch(batch.crops, batch.truth).known[1] == 0
+    assert Batch(batch.crops, batch.truth).known[1:].tolist() == [0, n - 2]
+
+
+def test_relative_errors_of_photographs_are_against_the_teacher_s_depth():
+    truth = torch.tensor([[[1.0, torch.nan]], [[torch.nan] * 2], [[torch.nan] * 2]])
+    taught = torch.tensor([[[3.0, 4.0]], [[5.0, torch.nan]], [[torch.nan] * 2]])
+    crops = torch.zeros(3, 3, 4, 4, dtype=torch.uint8)
+    batch = Batch(crops, truth, taught=taught)
+    depth, scaled = batch.relative()
+    expected = torch.tensor([[[1.0, torch.nan]], [[5.0, torch.nan]], [[torch.nan] * 2]])
+    torch.testing.assert_close(depth, expected, equal_nan=True)
+    assert scaled.tolist() == [True, False, False]
+    assert batch.known.tolist() == [1, 3, 2]
+    alone = Batch(crops, truth)
+    assert torch.equal(alone.relative()[0].isfinite(), truth.isfinite())
+    assert alone.known.tolist() == [1, 0, 1]
 
 
 def test_a_sample_is_the_same_in_every_batch_and_process(maker):

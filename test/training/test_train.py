@@ -257,9 +257,12 @@ def gradients(run, passes):
 
 def test_passes_make_the_gradient_of_the_whole_batch(data, tmp_path):
     """Also where they hold unlike numbers of valid cells: N is the whole batch's."""
-    stages = [stage(teacher=teacher(data), log_weight=0.7, batch_norm="frozen")]
+    ours = {"log_weight": 0.7, "scale_invariant_weight": 0.6, "gradient_weight": 0.4}
+    stages = [stage(teacher=teacher(data), mean_weight=0.25, batch_norm="frozen", **ours)]
     run = set_up_run(run_config(data, tmp_path, stages=stages))
     batch = random_batch(4, holes=[(0, 3), (1, 20), (3, 0)])
+    batch.taught[3, 5:] = torch.nan  # it has no truth
+    batch.truth[1] = batch.taught[1] = torch.nan  # picture 1 has neither
     whole, expected = gradients(run, [batch])
     halves, found = gradients(run, [part(batch, slice(0, 2)), part(batch, slice(2, 4))])
     for name, loss in whole.items():
@@ -279,6 +282,17 @@ def test_passes_make_the_gradient_of_the_whole_batch(data, tmp_path):
     depth = (15 - (225 - 20 * u[known]).sqrt()).clamp(min=0.05)
     by_hand = 0.7 * (depth.log() - batch.truth[known].double().log()).abs().mean().item()
     assert whole["log"].item() == pytest.approx(by_hand, rel=1e-4)
+    relative = 0.0
+    for picture, target, w in (
+        (0, batch.truth, 0.25),
+        (2, batch.truth, 0.25),
+        (3, batch.taught, 0),
+    ):
+        known = target[picture].isfinite()
+        depth = (15 - (225 - 20 * u[picture][known]).sqrt()).clamp(min=0.05)
+        e = depth.log() - target[picture][known].double().log()
+        relative += (e.var(correction=0) + w * e.mean() ** 2 + 1e-6).sqrt().item() / 3
+    assert whole["relative"].item() == pytest.approx(0.6 * relative, rel=1e-4)
 
 
 def test_an_encoder_sees_what_the_network_sees(data, tmp_path):

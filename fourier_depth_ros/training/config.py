@@ -46,8 +46,11 @@ class AugmentConfig(Settings):
     zoom: float = Field(1.67, ge=1, le=3, description="largest zoom; even in log from 1")
     rotation: float = Field(5.0, ge=0, le=30, description="largest rotation either way [degrees]")
     colour: float = Field(1.0, ge=0, le=2, description="strength of the colour changes")
+    camera: float = Field(
+        0.0, ge=0, le=2, description="how often real cameras' faults befall a sample: cameras.py"
+    )
     colour_ramp: float = Field(
-        0.3, ge=0, le=1, description="share of a stage over which colour changes grow to strength"
+        0.3, ge=0, le=1, description="share of a stage over which colour and camera grow to it"
     )
 
 

@@ -30,6 +30,7 @@ from fourier_depth_ros.training.augment import (
     warp_features,
 )
 from fourier_depth_ros.training.cache import Pair
+from fourier_depth_ros.training.cameras import take
 from fourier_depth_ros.training.config import AugmentConfig
 from fourier_depth_ros.training.teacher.distillation import TeacherMaps
 
@@ -89,7 +90,7 @@ class _Sample(NamedTuple):
 class SampleMaker:
     """Makes the samples of one stage out of its pairs.
 
-    ``colour_samples``: over so many samples, colour changes grow to their full strength.
+    ``colour_samples``: over so many samples, changes of colour and camera grow to their strength.
     """
 
     pairs: Sequence[Pair]
@@ -111,6 +112,7 @@ class SampleMaker:
             grown = min(1.0, sample / self.colour_samples) if self.colour_samples else 1.0
             crop, truth = self._sample(pair, view)
             crop = shift_colours(crop, rng, self.augment.colour * grown)
+            crop = take(crop, rng, self.augment.camera * grown)
             samples.append(_Sample(crop, truth, *self._taught(pair, view)))
         return _collate(samples)
 

@@ -91,9 +91,11 @@ def _key(source: DataConfig, short_side: int) -> str:
     path = source.path.resolve()
     files = sorted(f for f in path.rglob("*") if f.is_file()) if path.is_dir() else [path]
     stats = [f.stat() for f in files if f.exists()]
+    options = asdict(replace(source, path=path))
+    del options["weight"]  # of the training, not of the pictures
     content = [
         VERSION,
-        {name: str(value) for name, value in asdict(replace(source, path=path)).items()},
+        {name: str(value) for name, value in options.items()},
         short_side,
         len(stats),
         sum(s.st_size for s in stats),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import yaml
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -37,6 +37,8 @@ class DataConfig(RgbdOptions):
     path: Path
     truth: bool = True
     """folder: False: photographs in rgb/, without depth"""
+    weight: Annotated[float, Field(gt=0, le=1000)] = 1.0
+    """how often an epoch shows each picture, on the mean: a small set may weigh as a large one"""
 
 
 class AugmentConfig(Settings):
@@ -199,6 +201,8 @@ class TrainConfig(Settings):
         for source in self.held_out:
             if not source.truth:
                 raise ValueError(f"held_out: {source.path} has truth: false and measures nothing")
+            if source.weight != 1:
+                raise ValueError(f"held_out: {source.path}: every picture is measured once")
         return self
 
     @property

@@ -12,17 +12,22 @@ from fourier_depth_ros.training.config import DataConfig, TrainConfig
 
 
 class PairList(Sequence[Pair]):
-    """Pairs out of several caches."""
+    """Pairs out of several caches: of each its cache, its place there and its set's weight."""
 
-    def __init__(self, places: list[tuple[PairCache, int]]) -> None:
+    def __init__(self, places: list[tuple[PairCache, int, float]]) -> None:
         self._places = places
 
     def __len__(self) -> int:
         return len(self._places)
 
     def __getitem__(self, index: int) -> Pair:  # type: ignore[override]  # no slices
-        cache, place = self._places[index]
+        cache, place, _ = self._places[index]
         return cache[place]
+
+    @property
+    def weights(self) -> list[float]:
+        """How often each pair is drawn, in relation to one of a set of weight 1."""
+        return [weight for _, _, weight in self._places]
 
     def __add__(self, other: PairList) -> PairList:
         return PairList(self._places + other._places)
@@ -56,10 +61,10 @@ def open_training_data(config: TrainConfig) -> TrainingData:
 
 def _open(config: TrainConfig, sources: Sequence[DataConfig]) -> PairList:
     root: Path = config.cache or config.out / "cache"
-    places: list[tuple[PairCache, int]] = []
+    places: list[tuple[PairCache, int, float]] = []
     for source in sources:
         cache = cached_pairs(source, root, config.cached_side)
-        places += [(cache, index) for index in range(len(cache))]
+        places += [(cache, index, source.weight) for index in range(len(cache))]
     return PairList(places)
 
 

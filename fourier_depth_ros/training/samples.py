@@ -1,6 +1,6 @@
 """Batches of training samples, each a function of the seed and its number alone.
 
-Sample s of a stage is picture s mod n of epoch s div n, in an order and with an augmentation that
+Sample s of a stage is sample s mod n of epoch s div n, in an order and with an augmentation that
 follow from (seed, epoch) and (seed, s). So a resumed run sees what an uninterrupted one would have
 seen, and so do several processes that share a batch.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -32,6 +31,7 @@ from fourier_depth_ros.training.augment import (
 from fourier_depth_ros.training.cache import Pair
 from fourier_depth_ros.training.cameras import take
 from fourier_depth_ros.training.config import AugmentConfig
+from fourier_depth_ros.training.epochs import Epochs
 from fourier_depth_ros.training.teacher.distillation import TeacherMaps
 
 T = TypeVar("T")
@@ -91,6 +91,7 @@ class SampleMaker:
     """Makes the samples of one stage out of its pairs.
 
     ``colour_samples``: over so many samples, changes of colour and camera grow to their strength.
+    ``epochs``: the order of the pictures; None: each of them once an epoch.
     """
 
     pairs: Sequence[Pair]
@@ -100,13 +101,14 @@ class SampleMaker:
     seed: int
     colour_samples: float
     teacher: TeacherMaps | None = None
+    epochs: Epochs | None = None
 
     def training_batch(self, first: int, count: int) -> Batch:
         """Samples first .. first + count - 1 of the stage, augmented."""
         samples = []
+        epochs = self.epochs or Epochs(((len(self.pairs), 1.0),))
         for sample in range(first, first + count):
-            epoch, place = divmod(sample, len(self.pairs))
-            pair = self.pairs[int(_order(len(self.pairs), self.seed, epoch)[place])]
+            pair = self.pairs[epochs.picture(sample, self.seed)]
             rng = np.random.default_rng((self.seed, 1, sample))
             view = random_view(rng, self.augment)
             grown = min(1.0, sample / self.colour_samples) if self.colour_samples else 1.0
@@ -139,11 +141,6 @@ class SampleMaker:
             )
             depth = depth.where((depth > 0) & (depth <= self.space.max_depth), torch.nan)
         return features, depth
-
-
-@lru_cache(maxsize=4)
-def _order(count: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng((seed, 0, epoch)).permutation(count)
 
 
 def _collate(samples: Sequence[_Sample]) -> Batch:

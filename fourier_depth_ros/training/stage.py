@@ -18,6 +18,7 @@ from fourier_depth_ros.core.estimator import resolve_device
 from fourier_depth_ros.core.network import DepthEstimationNetwork
 from fourier_depth_ros.core.space import balance
 from fourier_depth_ros.training.config import BEST, STATE, StageConfig, TrainConfig
+from fourier_depth_ros.training.epochs import Epochs
 from fourier_depth_ros.training.pairs import TrainingData
 from fourier_depth_ros.training.samples import Batch, SampleMaker, prefetch
 from fourier_depth_ros.training.start import start_network
@@ -197,8 +198,9 @@ def sample_makers(
     ramp = config.augment.colour_ramp * stage.steps * config.batch
     # a seed of its own for each stage
     seed = config.seed * len(config.stages) + number
-    train = SampleMaker(data.train, network, config.space, config.augment, seed, ramp, teacher)
-    return train, SampleMaker(data.held_out, network, config.space, config.augment, seed, ramp)
+    common = (network, config.space, config.augment, seed, ramp)
+    train = SampleMaker(data.train, *common, teacher, Epochs.of(data.train.weights))
+    return train, SampleMaker(data.held_out, *common)
 
 
 @torch.no_grad()

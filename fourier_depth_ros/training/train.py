@@ -30,6 +30,7 @@ from fourier_depth_ros.core.losses import (
 )
 from fourier_depth_ros.signals import Stop, stop_on_signals
 from fourier_depth_ros.training.config import BEST, STATE, TrainConfig, refuse_to_overwrite
+from fourier_depth_ros.training.epochs import Epochs
 from fourier_depth_ros.training.log import TrainingLog
 from fourier_depth_ros.training.pairs import TrainingData, open_training_data
 from fourier_depth_ros.training.samples import Batch
@@ -124,7 +125,7 @@ def train_stage(
     run = set_up(fabric, config, number, data)
     progress = run.progress
     log = TrainingLog(folder, progress.step, stage.steps, fabric.is_global_zero, config.tensorboard)
-    epoch = max(1, round(len(data.train) / config.batch))
+    epoch = max(1, round(len(Epochs.of(data.train.weights)) / config.batch))
 
     with stop_on_signals(SAVING) as stop, closing(log), closing(run.batches()) as batches:
         schedule = Schedule(fabric, config, stage, epoch, deadline, stop)

@@ -44,7 +44,7 @@ def test_the_second_call_reads_and_changed_data_is_decoded_anew(tmp_path, folder
     first = cached_pairs(DataConfig(path=folder), root, 60)
     with monkeypatch.context() as patch:
         patch.setattr(cache, "open_rgbd", None)
-        again = cached_pairs(DataConfig(path=folder), root, 60)
+        again = cached_pairs(DataConfig(path=folder, weight=3.0), root, 60)
     np.testing.assert_array_equal(first[2].rgb, again[2].rgb)
     os.utime(folder / "depth" / "room000_0.png", ns=(1, 2**62))
     (folder / "depth" / "room001_0.png").write_bytes(b"cut off")

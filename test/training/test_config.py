@@ -56,6 +56,8 @@ def test_stage_two_of_nyu_starts_from_what_stage_one_leaves():
             },
             "scale_invariant_weight or gradient_weight above 0",
         ),
+        ({"held_out": [{"path": "rooms", "weight": 2.0}]}, "every picture is measured once"),
+        ({"data": [{"path": "rooms", "weight": 0.0}]}, "greater than 0"),
         ({"held_out": [{"path": "photos", "truth": False}]}, "measures nothing"),
         ({"space": {"max_depth": 15.0}}, "reaches the vertex of g at 15 m"),
     ],

@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -99,6 +100,20 @@ def test_every_epoch_shows_every_picture_once_in_another_order(maker, monkeypatc
     assert {tuple(sorted(epoch)) for epoch in epochs} == {tuple(sorted(epochs[0]))}
     assert len(set(epochs[0])) == n
     assert len(set(epochs)) > 1
+
+
+def test_sets_are_seen_as_often_as_they_weigh(opened):
+    """Two rooms of two views are trained on, and two photographs."""
+    config, _ = opened
+    sources = [replace(config.data[0], weight=0.5), replace(config.data[1], weight=3.0)]
+    config = config.model_copy(update={"data": tuple(sources)})
+    data = open_training_data(config)
+    rooms = len(data.train) - 2
+    assert data.train.weights == [0.5] * rooms + [3.0] * 2
+    n = rooms // 2 + 6
+    batch = sample_makers(config, 0, data)[0].training_batch(n, n)
+    photographs = batch.truth.isnan().flatten(1).all(dim=1)
+    assert (photographs.sum().item(), len(photographs)) == (6, n)
 
 
 def test_whole_pictures_are_as_they_are(opened, maker):

@@ -12,21 +12,18 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
+
+from fourier_depth_ros.evaluation.boundary import BOUNDARY_RATIOS, boundary_counts, near_edges
 
 #: What a prediction is raised to, as all evaluations on NYUv2 do [m].
 MIN_DEPTH = 1e-3
 #: True depth at which one range of the per-range errors ends and the next begins [m].
 RANGE_EDGES = (1.0, 2.0, 3.0, 5.0)
 RANGES = ("0-1 m", "1-2 m", "2-3 m", "3-5 m", "over 5 m")
-#: A depth edge lies between neighbouring pixels whose true depths differ by this factor.
-EDGE_RATIO = 1.1
-#: Boundary errors are over pixels this near to an edge [share of the width].
-EDGE_BAND = 0.01
 #: Spearman's ranks are of every fourth pixel of every fourth row: sorting all takes a second.
 RANK_STRIDE = 4
 
@@ -35,6 +32,7 @@ _COLUMNS = (
     *("pixels", "abs_rel", "sq_rel", "sq", "sq_log", "log", "log10", "delta1", "delta2", "delta3"),
     *("abs_rel_scaled", "spearman"),
     *(f"{part}/{column}" for part in _PARTS for column in ("pixels", "abs_rel", "sq")),
+    *(f"{count}/{t}" for count in ("true", "predicted", "found") for t in BOUNDARY_RATIOS),
 )
 
 
@@ -206,28 +204,11 @@ def picture_sums(
     ).double()
     counts = member.sum(dim=0).expand(len(d), -1)
     parts = torch.stack((counts, relative.double() @ member, squares.double() @ member), dim=-1)
-    return torch.cat((torch.stack(columns, dim=1), parts.flatten(1)), dim=1)
+    boundaries = boundary_counts(_raised(predicted), truth).double()
+    return torch.cat((torch.stack(columns, dim=1), parts.flatten(1), boundaries.flatten(1)), dim=1)
 
 
-def near_edges(truth: Float[Tensor, "height width"]) -> Bool[Tensor, "height width"]:
-    """Pixels within EDGE_BAND of a depth edge of the truth.
-
-    An edge is between two valid neighbours, one of them 1.1 times as far; a hole that lies between
-    them hides it.
-    """
-    edge = torch.zeros_like(truth)
-    for dim in (0, 1):
-        pairs = truth.shape[dim] - 1
-        a, b = truth.narrow(dim, 0, pairs), truth.narrow(dim, 1, pairs)
-        known = torch.isfinite(a) & torch.isfinite(b) & (a > 0) & (b > 0)
-        jump = known & (torch.maximum(a / b, b / a) > EDGE_RATIO)
-        edge.narrow(dim, 0, pairs)[jump] = 1.0
-        edge.narrow(dim, 1, pairs)[jump] = 1.0
-    reach = max(1, round(EDGE_BAND * truth.shape[1]))
-    return F.max_pool2d(edge[None, None], 2 * reach + 1, 1, reach)[0, 0] > 0
-
-
-def _raised(predicted: Float[Tensor, "maps pixels"]) -> Float[Tensor, "maps pixels"]:
+def _raised(predicted: Float[Tensor, "*pixels"]) -> Float[Tensor, "*pixels"]:
     return predicted.where(torch.isfinite(predicted) & (predicted > MIN_DEPTH), MIN_DEPTH)
 
 
@@ -281,7 +262,31 @@ def _metrics(columns: dict[str, Float[Tensor, "*batch"]]) -> dict[str, Float[Ten
         pixels = columns[f"{part}/pixels"]
         metrics[f"{part}/abs_rel"] = columns[f"{part}/abs_rel"] / pixels  # 0 / 0: NaN
         metrics[f"{part}/rmse"] = (columns[f"{part}/sq"] / pixels).sqrt()
-    return metrics
+    return metrics | _boundary_metrics(columns)
+
+
+def _boundary_metrics(
+    columns: dict[str, Float[Tensor, "*batch"]],
+) -> dict[str, Float[Tensor, "*batch"]]:
+    """F1, precision and recall of boundary_counts: means over its ratios t, with weights t as in
+    Depth Pro. Ratios at which the truth has no boundary are left out; none at all: NaN.
+    """
+
+    def of_each_ratio(count: str) -> Tensor:
+        return torch.stack([columns[f"{count}/{t}"] for t in BOUNDARY_RATIOS])
+
+    true, predicted, found = map(of_each_ratio, ("true", "predicted", "found"))
+    weights = torch.tensor(BOUNDARY_RATIOS, dtype=true.dtype, device=true.device)
+    weights = weights.reshape(-1, *[1] * (true.dim() - 1)) * (true > 0)
+    shares = {
+        "f1": 2 * found / (true + predicted).clamp(min=1),
+        "precision": found / predicted.clamp(min=1),  # nothing found: 0
+        "recall": found / true.clamp(min=1),
+    }
+    return {
+        f"edge/{name}": (share * weights).sum(dim=0) / weights.sum(dim=0)
+        for name, share in shares.items()
+    }
 
 
 def _mean(

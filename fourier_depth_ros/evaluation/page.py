@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -22,19 +23,23 @@ _WORST_SHOWN = 0.5
 
 def choose_pictures(evaluation: Evaluation) -> list[tuple[str, int, float]]:
     """(kind, number, AbsRel) of the best, median and worst pictures by the best row's AbsRel."""
-    sums = evaluation.sums["eigen"]
-    subject = evaluation.subjects[0]
-    errors = sums.of_each("abs_rel")[:, evaluation.column(subject, subject.best)]
-    order = errors.argsort(stable=True).tolist()
+    errors = _of_each(evaluation, "abs_rel")
+    order = sorted(errors, key=errors.__getitem__)
     each = min(EACH, max(1, len(order) // 3))
     middle = (len(order) - each) // 2
     kinds = {"best": order[:each], "median": order[middle : middle + each], "worst": order[-each:]}
     chosen = {}  # of very few pictures one may be several kinds: the last counts
-    for kind, places in kinds.items():
-        for place in places:
-            chosen[place] = kind
-    numbers = sums.numbers.tolist()
-    return [(kind, numbers[place], float(errors[place])) for place, kind in chosen.items()]
+    for kind, numbers in kinds.items():
+        for number in numbers:
+            chosen[number] = kind
+    return [(kind, number, errors[number]) for number, kind in chosen.items()]
+
+
+def _of_each(evaluation: Evaluation, metric: str) -> dict[int, float]:
+    """A metric of the best row by the pictures' numbers."""
+    sums, subject = evaluation.sums["eigen"], evaluation.subjects[0]
+    values = sums.of_each(metric)[:, evaluation.column(subject, subject.best)]
+    return dict(zip(sums.numbers.tolist(), values.tolist(), strict=True))
 
 
 def write_page(
@@ -46,6 +51,7 @@ def write_page(
     one writes.
     """
     chosen = choose_pictures(evaluation)
+    found = _of_each(evaluation, "edge/f1")
     numbers = {number for _, number, _ in chosen}
     mine = {number: evaluation.maps[number] for number in numbers & evaluation.maps.keys()}
     maps = {number: m for part in processes.gather(mine) for number, m in part.items()}
@@ -78,7 +84,10 @@ def write_page(
     )
     for row, (kind, number, error) in zip(axes, chosen, strict=True):
         image = _draw_row(row, shown[number], maps[number])
-        row[0].set_ylabel(f"{kind}\nAbsRel {error:.3f}\n{shown[number].name}", fontsize=7)
+        label = f"{kind}\nAbsRel {error:.3f}"
+        if math.isfinite(found[number]):  # the truth has a boundary
+            label += f"\nboundary F1 {found[number]:.3f}"
+        row[0].set_ylabel(f"{label}\n{shown[number].name}", fontsize=7)
     for axis, title in zip(axes[0], titles, strict=True):
         axis.set_title(title, fontsize=9)
     for axis in axes.flat:

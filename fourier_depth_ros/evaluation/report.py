@@ -30,7 +30,16 @@ HEADINGS = {
     "abs_rel_scaled": "AbsRel, median-scaled",
     "spearman": "Spearman",
 }
-_COMPARED = ("rmse", "abs_rel", "abs_rel_scaled")
+#: The same of what is measured at depth boundaries.
+BOUNDARY_HEADINGS = {
+    "edge/abs_rel": "boundary AbsRel",
+    "edge/rmse": "boundary RMSE",
+    "edge/f1": "boundary F1",
+    "edge/precision": "precision",
+    "edge/recall": "recall",
+}
+_COMPARED = ("rmse", "abs_rel", "abs_rel_scaled", "edge/abs_rel", "edge/f1")
+_WITH_INTERVAL = ("rmse", "edge/abs_rel", "edge/f1")
 #: Quoted, never measured by this project.
 PUBLISHED_RMSE = 0.572
 
@@ -40,7 +49,8 @@ Figures = dict[str, Any]
 def report(evaluation: Evaluation) -> Figures:
     """All figures: each row in both protocols, differences of rows and checkpoints, NYUv2's table.
 
-    Differences and their intervals are over the same drawn rooms: positive means a larger error.
+    Differences and their intervals are over the same drawn rooms: positive means a larger error,
+    or a larger boundary F1.
     """
     rooms = next(iter(evaluation.sums.values())).groups
     sections = {p.name: _section(evaluation, p) for p in evaluation.protocols}
@@ -151,43 +161,51 @@ def markdown(figures: Figures) -> str:
         parts.append(f"## {section['label']}")
         for name, rows in section["rows"].items():
             loss = figures["checkpoints"][name]["loss"]
-            parts += [f"### {name} ({loss} loss)", _ablation_table(rows), _parts_table(rows)]
+            parts += [
+                f"### {name} ({loss} loss)",
+                _metrics_table(rows, HEADINGS),
+                _metrics_table(rows, BOUNDARY_HEADINGS),
+                _parts_table(rows),
+            ]
         parts.append(_differences_table(section["differences"]))
     parts += ["## NYU Depth v2, test split, authors' protocol", _nyu_markdown(figures)]
     return "\n\n".join(parts)
 
 
-def _ablation_table(rows: dict[str, Figures]) -> str:
+def _metrics_table(rows: dict[str, Figures], headings: dict[str, str]) -> str:
     def cell(row: Figures, metric: str) -> str:
         shown = _shown(row[metric])
         ends = row["interval"] and row["interval"][metric]
-        return (
-            f"{shown} [{_shown(ends[0])}, {_shown(ends[1])}]"
-            if ends and metric == "rmse"
-            else shown
-        )
+        if not ends or None in ends or metric not in _WITH_INTERVAL:
+            return shown
+        return f"{shown} [{_shown(ends[0])}, {_shown(ends[1])}]"
 
-    lines = [[name, *(cell(row, metric) for metric in HEADINGS)] for name, row in rows.items()]
-    return _table(["method", *HEADINGS.values()], lines)
+    lines = [[name, *(cell(row, metric) for metric in headings)] for name, row in rows.items()]
+    return _table(["method", *headings.values()], lines)
 
 
 def _parts_table(rows: dict[str, Figures]) -> str:
-    """AbsRel and RMSE at depth edges, and by true depth."""
-    names = {"edge": "depth edges", **{part: part for part in RANGES}}
+    """AbsRel and RMSE by true depth."""
     lines = [
         [
             name,
-            *(f"{_shown(row[f'{p}/abs_rel'])} / {_shown(row[f'{p}/rmse'])}" for p in names),
+            *(f"{_shown(row[f'{p}/abs_rel'])} / {_shown(row[f'{p}/rmse'])}" for p in RANGES),
         ]
         for name, row in rows.items()
     ]
-    return _table(["AbsRel / RMSE", *names.values()], lines)
+    return _table(["AbsRel / RMSE", *RANGES], lines)
 
 
 def _differences_table(differences: list[Figures]) -> str:
+    headings = HEADINGS | BOUNDARY_HEADINGS
+
     def cell(figure: Figures) -> str:
         ends = figure["interval"]
-        bracket = f" [{ends[0]:+.{DIGITS}f}, {ends[1]:+.{DIGITS}f}]" if ends else ""
+        if figure["value"] is None:
+            return "-"
+        bracket = ""
+        if ends and None not in ends:
+            bracket = f" [{ends[0]:+.{DIGITS}f}, {ends[1]:+.{DIGITS}f}]"
         return f"{figure['value']:+.{DIGITS}f}{bracket}"
 
     lines = []
@@ -195,7 +213,7 @@ def _differences_table(differences: list[Figures]) -> str:
         (ours, row), (theirs, other) = d["of"], d["minus"]
         name = f"{row} - {other}" if ours == theirs else f"{ours}: {row} - {theirs}: {other}"
         lines.append([name, *(cell(d[metric]) for metric in _COMPARED)])
-    return _table(["difference", *(HEADINGS[metric] for metric in _COMPARED)], lines)
+    return _table(["difference", *(headings[metric] for metric in _COMPARED)], lines)
 
 
 def _nyu_markdown(figures: Figures) -> str:

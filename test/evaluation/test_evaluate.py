@@ -12,6 +12,7 @@ from rgbd import write_rgbd
 
 from fourier_depth_ros.config import CombinationSettings
 from fourier_depth_ros.core.estimator import DepthEstimator
+from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.data.collection import RgbdCollection
 from fourier_depth_ros.data.folder import FolderDepth
 from fourier_depth_ros.data.nyu import INTRINSICS
@@ -31,6 +32,12 @@ def lively(seed: int, output_space: str = "balanced", shared: bool = False):
     space = checkpoint.config.space.model_copy(update={"output_space": output_space})
     config = checkpoint.config.model_copy(update={"space": space})
     return replace(checkpoint, config=config)
+
+
+class Given(list):
+    """Samples as a data set."""
+
+    skipped = 0
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +146,7 @@ def test_the_report(evaluation):
     row = section["rows"]["dbe"]["hierarchical, 6"]
     low, high = row["interval"]["rmse"]
     assert low < row["rmse"] < high
-    assert row["edge/rmse"] is None  # planes have no edge: null, not NaN
+    assert row["edge/rmse"] is row["edge/f1"] is None  # planes have no edge: null, not NaN
     first = section["differences"][0]
     assert (first["of"], first["minus"]) == (
         ["dbe", "hierarchical, 6"],
@@ -154,8 +161,30 @@ def test_the_report(evaluation):
     assert (ours["rmse"], ours["source"]) == (None, "not measured here")
     text = markdown(figures)
     assert f"| hierarchical, 6 | {row['abs_rel']:.4f} |" in text
+    assert "| method | boundary AbsRel | boundary RMSE | boundary F1 | precision | recall |" in text
+    assert "| hierarchical, 6 | - | - | - | - | - |" in text
     assert "| Lee et al. 2018 | 0.572 (quoted by others; not measured by this project) |" in text
     assert "| dbe: hierarchical, 6 | not measured here |" in text
+
+
+def test_boundaries_are_in_the_tables():
+    """A step from 2 m to 4 m in each of two rooms, before a network that sees a wall."""
+    depth = np.full((48, 64), 2.0, np.float32)
+    depth[:, 32:] = 4.0
+    camera = Intrinsics(fx=50.0, fy=50.0, cx=31.5, cy=23.5, width=64, height=48)
+    rgb = np.zeros((48, 64, 3), np.uint8)
+    samples = Given(RgbdSample(room, room, rgb, depth, camera) for room in "ab")
+    flat = {"flat": constant_checkpoint(2.5)}
+    evaluation = evaluate_checkpoints(flat, RgbdCollection([samples]), nyu=False, device="cpu")
+    wall = 2.5 * (50 / 64) / flat["flat"].config.space.canonical_focal
+    near, far = abs(wall - 2), abs(wall - 4)
+    # within a pixel of the step, two columns on each side
+    error, rmse = (near / 2 + far / 4) / 2, math.sqrt((near**2 + far**2) / 2)
+    text = markdown(report(evaluation))
+    assert (
+        f"| network only (r = 1) | {error:.4f} [{error:.4f}, {error:.4f}] | {rmse:.4f} "
+        f"| 0.0000 [0.0000, 0.0000] | 0.0000 | 0.0000 |"
+    ) in text
 
 
 def test_two_runs_agree_to_the_last_bit(rooms, checkpoints, evaluation):
@@ -187,16 +216,7 @@ def test_nyu_is_measured_inside_its_crops(checkpoints):
     depth[45:471, 41:601] = 2.5
     rgb = np.random.default_rng(0).integers(0, 255, (480, 640, 3), dtype=np.uint8)
 
-    class One:
-        skipped = 0
-
-        def __len__(self):
-            return 1
-
-        def __iter__(self):
-            yield RgbdSample("a", "a", rgb, depth, INTRINSICS)
-
-    collection = RgbdCollection([One()])
+    collection = RgbdCollection([Given([RgbdSample("a", "a", rgb, depth, INTRINSICS)])])
     nyu = evaluate_checkpoints({"c": checkpoints["dbe"]}, collection, nyu=True, device="cpu")
     pixels = {name: int(sums.sums[0, 0, 0]) for name, sums in nyu.sums.items()}
     assert pixels == {"authors": 427 * 561, "eigen": 426 * 560}

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
-from scipy.ndimage import maximum_filter
+from edge_loops import BOUNDARY_RATIOS, boundaries_by_loops, edges_by_loops
 from scipy.stats import spearmanr
 
-from fourier_depth_ros.evaluation.metrics import DepthMetrics, abs_rel, near_edges
+from fourier_depth_ros.evaluation.metrics import DepthMetrics, abs_rel
 
 HOLE = math.nan
 
@@ -90,21 +90,23 @@ def by_loops(d, t):
     for part, errors in parts.items():
         values[f"{part}/abs_rel"] = np.mean([e[0] for e in errors]) if errors else HOLE
         values[f"{part}/rmse"] = math.sqrt(np.mean([e[1] for e in errors])) if errors else HOLE
-    return values
+    values["boundaries"] = boundaries_by_loops(d, t)
+    return values | boundary_scores(values["boundaries"])
 
 
-def edges_by_loops(t):
-    height, width = t.shape
-    edge = np.zeros(t.shape, bool)
-    for i in range(height):
-        for j in range(width):
-            for k, m in ((i + 1, j), (i, j + 1)):
-                if k < height and m < width and t[i, j] > 0 and t[k, m] > 0:
-                    near, far = sorted((t[i, j], t[k, m]))
-                    if far > np.float32(1.1) * near:
-                        edge[i, j] = edge[k, m] = True
-    reach = max(1, round(0.01 * width))
-    return maximum_filter(edge, 2 * reach + 1, mode="constant")
+def boundary_scores(counts):
+    """F1, precision and recall of (true, the map's, both), ratio after ratio."""
+    scores = {"edge/precision": 0.0, "edge/recall": 0.0, "edge/f1": 0.0}
+    weights = 0.0
+    for ratio, (true, mine, both) in zip(BOUNDARY_RATIOS, counts.T, strict=True):
+        assert true
+        assert both  # else their harmonic mean is 0 / 0
+        precision, recall = both / mine, both / true
+        scores["edge/precision"] += ratio * precision
+        scores["edge/recall"] += ratio * recall
+        scores["edge/f1"] += ratio * 2 * precision * recall / (precision + recall)
+        weights += ratio
+    return {name: score / weights for name, score in scores.items()}
 
 
 def measured(pictures, order=(0, 1, 2)):
@@ -152,6 +154,7 @@ def test_pooled_over_all_pixels(pictures, expected):
                 sum(m["si_log"] ** 2 * n for m, n in zip(mine, counts, strict=True)) / counts.sum()
             ),
             "spearman": np.mean([m["spearman"] for m in mine]),
+            **boundary_scores(sum(m["boundaries"] for m in mine)),
         }
         for part in mine[0]["parts"]:
             errors = [e for m in mine for e in m["parts"][part]]
@@ -192,11 +195,6 @@ def test_no_prediction_is_left_out():
     metrics.update(predicted, truth, 0, 0)
     # four of 64 pixels answer 1 mm instead of 2 m
     assert float(metrics.compute().pooled()["abs_rel"]) == pytest.approx(4 / 64 * 1.999 / 2)
-
-
-def test_edges_by_loops(pictures):
-    for truth, _ in pictures:
-        np.testing.assert_array_equal(near_edges(torch.from_numpy(truth)), edges_by_loops(truth))
 
 
 def test_no_truth_at_all_and_another_number_of_maps():

@@ -31,8 +31,9 @@ def evaluate(
     Rows: the network alone, means of candidates, the paper's Fourier combination, the hierarchical
     one, and each preset; all out of one network pass a picture. Protocols: the authors' (427 x 561
     crop, pooled over all pixels) and Eigen's (its crop, mean over pictures); the crops are NYUv2's,
-    on other data the whole picture counts. Data is as for 'fit'. Use rooms that neither training
-    nor fit have seen.
+    on other data the whole picture counts. Also: how many depth boundaries are found, and whether
+    crops of ratio r are answered with r times the depth. Data is as for 'fit'. Use rooms that
+    neither training nor fit have seen.
 
     Several processes share the pictures: torchrun --nproc-per-node 8 --no-python fourier-depth
     evaluate --data ...
@@ -44,7 +45,7 @@ def evaluate(
         checkpoint: path or name of a checkpoint; several are compared with the first, such as one
             trained with the Euclidean loss and one with the DBE loss.
         json: write all figures to this file.
-        page: draw the best, median and worst pictures into this PNG.
+        page: draw the best, median and worst pictures, and the zoom rule, into this PNG.
         nyu: the pictures are of NYUv2 (480 x 640, or 427 x 561 cropped): its crops count.
         device: auto, cpu, cuda or cuda:N.
         precision: of the network: float32 gives the same figures anywhere; auto is the node's.

@@ -22,6 +22,7 @@ from fourier_depth_ros.data.processes import Processes
 from fourier_depth_ros.data.sample import RgbdSample
 from fourier_depth_ros.evaluation.metrics import DepthMetrics, PictureSums
 from fourier_depth_ros.evaluation.protocols import Protocol, protocols
+from fourier_depth_ros.evaluation.zoom import ZoomRecorder, ZoomRule
 from fourier_depth_ros.fitting.candidates import CandidateMaker
 from fourier_depth_ros.fitting.rows import NETWORK_ONLY, ablation, best_row, combiners, mean_row
 from fourier_depth_ros.signals import Stop
@@ -69,8 +70,9 @@ class Evaluation:
 
     ``sums`` holds, for each protocol, a column for each of ``methods``. ``maps`` holds for the
     pictures by their numbers the first checkpoint's network-only and best depth on the 72 x 96 grid
-    [m], of this process's pictures. ``without_truth`` pictures had no valid pixel. ``interrupted``:
-    what is measured is not all there is.
+    [m], of this process's pictures. ``zooms``: of each checkpoint the corners' rule, and shared
+    crops' where they are fitted, over all pictures. ``without_truth`` pictures had no valid pixel.
+    ``interrupted``: what is measured is not all there is.
     """
 
     nyu: bool
@@ -79,6 +81,7 @@ class Evaluation:
     protocols: tuple[Protocol, ...]
     sums: Mapping[str, PictureSums]
     maps: Mapping[int, Float[Tensor, "2 72 96"]]
+    zooms: tuple[ZoomRule, ...]
     without_truth: int
     unreadable: int
     interrupted: Interruption | None = None
@@ -95,12 +98,14 @@ class _WayPredictor:
         rows = ablation(fit)
         self.rows = tuple(rows)
         self.maker = CandidateMaker(estimator, fit.ratios, fit.crops)
+        self.zoom = ZoomRecorder(fit.ratios, fit.crops)
         device = estimator.device
         self._combiners = [(c, m.to(device)) for c, m in combiners(fit, rows)]
 
-    def __call__(self, sample: RgbdSample) -> Float[Tensor, "rows 72 96"]:
+    def __call__(self, sample: RgbdSample, number: int, room: int) -> Float[Tensor, "rows 72 96"]:
         """Depth of each row on the grid [canonical m]."""
         candidates = self.maker(sample).to(self.maker.estimator.device)
+        self.zoom.add(candidates, number, room)
         return torch.stack([combiner(candidates[c]) for c, combiner in self._combiners])
 
 
@@ -131,10 +136,15 @@ class _Predictor:
         )
 
     @torch.inference_mode()
-    def __call__(self, sample: RgbdSample) -> Float[Tensor, "rows 72 96"]:
+    def __call__(self, sample: RgbdSample, number: int, room: int) -> Float[Tensor, "rows 72 96"]:
         """Depth of each row on the grid [m]."""
-        depth = torch.cat([way(sample) for way in self._ways])
+        depth = torch.cat([way(sample, number, room) for way in self._ways])
         return depth * self._ways[0].maker.focal_factor(sample)
+
+    def zooms(self, processes: Processes) -> list[ZoomRule]:
+        """The zoom rule of each way that has several ratios, over all processes' pictures."""
+        recorders = [way.zoom for way in self._ways if len(way.zoom.ratios) > 1]
+        return [recorder.rule(self.subject.name, processes) for recorder in recorders]
 
 
 def evaluate_checkpoints(
@@ -170,7 +180,7 @@ def evaluate_checkpoints(
         if not processes.takes(number):
             continue
         seen += 1
-        grids = [predictor(sample) for predictor in predictors]
+        grids = [predictor(sample, number, room) for predictor in predictors]
         maps[number] = grids[0][shown].cpu().half()
         depth = enlarge(torch.cat(grids), sample.depth.shape)
         truth = torch.from_numpy(sample.depth).to(depth.device)
@@ -192,6 +202,7 @@ def evaluate_checkpoints(
         protocols=both,
         sums={p.name: sums.get(p.name, sums[both[0].name]) for p in both},
         maps=maps,
+        zooms=tuple(zoom for p in predictors for zoom in p.zooms(processes)),
         without_truth=seen - len(sums[both[0].name].numbers),
         unreadable=samples.skipped,
         interrupted=Interruption(signal, seen, len(samples)) if signal else None,

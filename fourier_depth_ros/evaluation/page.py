@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from fourier_depth_ros.data.collection import RgbdCollection
 from fourier_depth_ros.data.processes import Processes
 from fourier_depth_ros.data.sample import RgbdSample
 from fourier_depth_ros.evaluation.evaluate import Evaluation, enlarge
+from fourier_depth_ros.evaluation.zoom import ZoomRule
 from fourier_depth_ros.images.encodings import colorize_depth
 
 #: Pictures of each kind.
@@ -46,6 +48,7 @@ def write_page(
     path: Path, evaluation: Evaluation, samples: RgbdCollection, processes: Processes
 ) -> None:
     """A row a picture: picture, truth, the network alone, the best row, and its relative error.
+    Below, the zoom rule.
 
     ``samples`` are read once more, the network is not run. All processes must call this; the first
     one writes.
@@ -75,13 +78,10 @@ def write_page(
         evaluation.subjects[0].best,
         "|d - t| / t",
     ]
-    figure, axes = plt.subplots(
-        len(chosen),
-        len(titles),
-        figsize=(2.4 * len(titles), 1.95 * len(chosen) + 0.6),
-        squeeze=False,
-        layout="constrained",
-    )
+    heights = [1.95 * len(chosen) + 0.6, *([2.2] if evaluation.zooms else [])]
+    page = plt.figure(figsize=(2.4 * len(titles), sum(heights)), layout="constrained")
+    figure, *rest = page.subfigures(len(heights), height_ratios=heights, squeeze=False)[:, 0]
+    axes = figure.subplots(len(chosen), len(titles), squeeze=False)
     for row, (kind, number, error) in zip(axes, chosen, strict=True):
         image = _draw_row(row, shown[number], maps[number])
         label = f"{kind}\nAbsRel {error:.3f}"
@@ -94,8 +94,10 @@ def write_page(
         axis.set_xticks([])
         axis.set_yticks([])
     figure.colorbar(image, ax=axes[:, -1], label="relative error", shrink=0.5)
-    figure.savefig(path, dpi=100)
-    plt.close(figure)
+    for below in rest:
+        _draw_zooms(below.subplots(), evaluation.zooms)
+    page.savefig(path, dpi=100)
+    plt.close(page)
 
 
 def _draw_row(row: Any, sample: RgbdSample, grids: torch.Tensor) -> Any:
@@ -108,3 +110,22 @@ def _draw_row(row: Any, sample: RgbdSample, grids: torch.Tensor) -> Any:
         axis.imshow(colorize_depth(depth.astype(np.float32), 0.9 * near, 1.1 * far))
     row[1].set_xlabel(f"{near:.1f} to {far:.1f} m", fontsize=7)
     return row[4].imshow(np.abs(maps[1] - truth) / truth, vmin=0, vmax=_WORST_SHOWN, cmap="magma")
+
+
+def _draw_zooms(axis: Any, rules: Sequence[ZoomRule]) -> None:
+    """Candidate of r over candidate of 1 against r: thick the interval, thin the spread."""
+    axis.set_title("zoom rule: candidate of r over candidate of 1; 1.00 where it holds", fontsize=9)
+    axis.axhline(1.0, color="black", linewidth=0.8)
+    for place, rule in enumerate(rules):
+        found = rule.figures()
+        shift = 0.004 * (place - (len(rules) - 1) / 2)  # bars beside each other
+        r = [each.crop_ratio + shift for each in found]
+        label = f"{rule.checkpoint}, {rule.crops}"
+        (line,) = axis.plot(r, [each.ratio for each in found], "o-", markersize=3, label=label)
+        for x, each in zip(r, found, strict=True):
+            factor = math.exp(each.spread)
+            axis.vlines(x, each.ratio / factor, each.ratio * factor, line.get_color(), linewidth=1)
+            if each.ratio_interval is not None:
+                axis.vlines(x, *each.ratio_interval, line.get_color(), linewidth=4, alpha=0.5)
+    axis.set_xlabel("crop ratio r (thick: 95 % interval over rooms; thin: spread between pictures)")
+    axis.legend(fontsize=7)

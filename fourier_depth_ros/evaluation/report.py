@@ -12,6 +12,7 @@ from fourier_depth_ros.evaluation.bootstrap import DRAWS, interval, room_draws
 from fourier_depth_ros.evaluation.evaluate import Evaluation, Subject
 from fourier_depth_ros.evaluation.metrics import RANGES
 from fourier_depth_ros.evaluation.protocols import Protocol
+from fourier_depth_ros.evaluation.zoom import ZoomRule
 from fourier_depth_ros.fitting.rows import PAIR
 
 #: Figures are rounded to so many digits after the point, in JSON and tables alike.
@@ -64,6 +65,7 @@ def report(evaluation: Evaluation) -> Figures:
         "checkpoints": {s.name: {"loss": s.loss, "best_row": s.best} for s in evaluation.subjects},
         "bootstrap": f"{DRAWS} draws of rooms, 95 % intervals; null: a single room",
         "protocols": sections,
+        "zoom_rule": [_zoom(rule) for rule in evaluation.zooms],
         "nyu_depth_v2": _nyu_table(evaluation, sections),
     }
 
@@ -128,6 +130,25 @@ def _difference(values: Tensor, drawn: Tensor | None, columns: tuple[int, int]) 
     return {"value": _rounded(values[a] - values[b]), "interval": ends}
 
 
+def _zoom(rule: ZoomRule) -> Figures:
+    """The zoom rule of one checkpoint and way of making crops."""
+
+    def ends(given: tuple[float, float] | None) -> list[float | None] | None:
+        return None if given is None else [_rounded(end) for end in given]
+
+    by_ratio = {
+        f"{found.crop_ratio:g}": {
+            "ratio": _rounded(found.ratio),
+            "spread": _rounded(found.spread),
+            "interval": found.ratio_interval
+            and {"ratio": ends(found.ratio_interval), "spread": ends(found.spread_interval)},
+        }
+        for found in rule.figures()
+    }
+    largest = rule.ratios[0]
+    return {"checkpoint": rule.checkpoint, "crops": rule.crops, "over": largest, "of": by_ratio}
+
+
 def _nyu_table(evaluation: Evaluation, sections: dict[str, Figures]) -> list[Figures]:
     """The paper's figure as others quote it, and ours only where it was measured."""
     rows: list[Figures] = [
@@ -168,17 +189,43 @@ def markdown(figures: Figures) -> str:
                 _parts_table(rows),
             ]
         parts.append(_differences_table(section["differences"]))
+    if figures["zoom_rule"]:
+        parts += [
+            "## Zoom rule: candidate of r over candidate of 1; 1.00 where the rule holds",
+            "Geometric mean over pictures of the median over the grid; spread: standard deviation "
+            "of its logarithm between pictures.",
+            _zoom_markdown(figures["zoom_rule"]),
+        ]
     parts += ["## NYU Depth v2, test split, authors' protocol", _nyu_markdown(figures)]
     return "\n\n".join(parts)
 
 
+def _zoom_markdown(rules: list[Figures]) -> str:
+    lines = [
+        [
+            rule["checkpoint"],
+            rule["crops"],
+            crop_ratio,
+            *(_cell(of, name) for name in ("ratio", "spread")),
+        ]
+        for rule in rules
+        for crop_ratio, of in rule["of"].items()
+    ]
+    return _table(["checkpoint", "crops", "r", "ratio", "spread"], lines)
+
+
+def _cell(figures: Figures, name: str) -> str:
+    """A figure with its interval, where there is one."""
+    shown = _shown(figures[name])
+    ends = figures["interval"] and figures["interval"][name]
+    if not ends or None in ends:
+        return shown
+    return f"{shown} [{_shown(ends[0])}, {_shown(ends[1])}]"
+
+
 def _metrics_table(rows: dict[str, Figures], headings: dict[str, str]) -> str:
     def cell(row: Figures, metric: str) -> str:
-        shown = _shown(row[metric])
-        ends = row["interval"] and row["interval"][metric]
-        if not ends or None in ends or metric not in _WITH_INTERVAL:
-            return shown
-        return f"{shown} [{_shown(ends[0])}, {_shown(ends[1])}]"
+        return _cell(row, metric) if metric in _WITH_INTERVAL else _shown(row[metric])
 
     lines = [[name, *(cell(row, metric) for metric in headings)] for name, row in rows.items()]
     return _table(["method", *headings.values()], lines)
@@ -232,7 +279,7 @@ def _table(heads: list[str], lines: list[list[str]]) -> str:
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
-def _rounded(value: Tensor) -> float | None:
+def _rounded(value: Tensor | float) -> float | None:
     """None for NaN, which JSON doesn't have."""
     number = float(value)
     return round(number, DIGITS) + 0.0 if math.isfinite(number) else None

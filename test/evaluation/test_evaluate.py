@@ -93,6 +93,12 @@ def test_shared_crops_have_rows_of_their_own_once_they_are_fitted(rooms):
     evaluation = evaluate_checkpoints({"both": both, "one": corners}, rooms, False, device="cpu")
     of = {n: [m.row for m in evaluation.methods if m.checkpoint == n] for n in ("both", "one")}
     assert of["both"][: len(of["one"])] == of["one"]
+    zooms = [(zoom.checkpoint, zoom.crops, zoom.ratios) for zoom in evaluation.zooms]
+    assert zooms == [
+        ("both", "corners", RATIOS),
+        ("both", "shared", SHARED_RATIOS),
+        ("one", "corners", RATIOS),
+    ]
     added = of["both"][len(of["one"]) :]
     assert added[-1] == "shared crops: hierarchical, 4"
     assert len(added) == 7
@@ -185,6 +191,32 @@ def test_boundaries_are_in_the_tables():
         f"| network only (r = 1) | {error:.4f} [{error:.4f}, {error:.4f}] | {rmse:.4f} "
         f"| 0.0000 [0.0000, 0.0000] | 0.0000 | 0.0000 |"
     ) in text
+
+
+def test_the_zoom_rule_from_predicts_candidates(rooms, checkpoints, evaluation):
+    """Of each checkpoint and ratio, from DepthEstimator.predict and numpy."""
+    figures = report(evaluation)
+    assert [rule["checkpoint"] for rule in figures["zoom_rule"]] == ["dbe", "euclidean"]
+    estimator = DepthEstimator(checkpoints["dbe"], "cpu", "float32")
+    estimator.set_combination(CombinationSettings(crop_ratios=RATIOS, use_flips=False))
+    logs = []
+    for _, _, sample in rooms:
+        image = torch.from_numpy(sample.rgb).permute(2, 0, 1)
+        candidates = estimator.predict(image).candidates.numpy()
+        logs.append(np.log(np.median(candidates[1:] / candidates[0], axis=(1, 2))))
+    rule = figures["zoom_rule"][0]
+    assert (rule["crops"], rule["over"]) == ("corners", 1.0)
+    assert list(rule["of"]) == [f"{ratio:g}" for ratio in RATIOS[1:]]
+    text = markdown(figures)
+    for found, ratio, spread in zip(
+        rule["of"].values(), np.exp(np.mean(logs, 0)), np.std(logs, 0), strict=True
+    ):
+        assert found["ratio"] == pytest.approx(ratio, abs=2e-4)
+        assert found["spread"] == pytest.approx(spread, abs=2e-4)
+        low, high = found["interval"]["ratio"]
+        assert low <= found["ratio"] <= high
+        assert f"| {found['ratio']:.4f} [{low:.4f}, {high:.4f}] | {found['spread']:.4f} [" in text
+    assert "## Zoom rule: candidate of r over candidate of 1; 1.00 where the rule holds" in text
 
 
 def test_two_runs_agree_to_the_last_bit(rooms, checkpoints, evaluation):

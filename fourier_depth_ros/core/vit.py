@@ -8,8 +8,6 @@ space, with a finer map. It has no windows to cut, so zoomed pictures (crops: sh
 
 from __future__ import annotations
 
-import copy
-
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Num

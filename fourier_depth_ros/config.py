@@ -26,12 +26,16 @@ PRESETS = ("fast", "balanced", "accurate", "paper")
 #: A zoomed picture is larger than the network's input by multiples of the trunk's stride, so that
 #: the corners' windows lie on whole cells of every feature map.
 STRIDE = 32
+#: A patch of the vision transformers' input has this side [px], and so many cells of the depth map
+#: along it.
+PATCH, PATCH_CELLS = 14, 4
 #: Below it the corners of a zoomed picture hardly overlap; the paper's smallest is 0.6.
 SMALLEST_SHARED_RATIO = 0.58
 #: How far a ratio may be from a possible one and still mean it.
 _SNAP = 0.01
 
-TrunkName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152"]
+TrunkName = Literal["resnet18", "resnet34", "resnet50", "resnet101", "resnet152", "vits14"]
+FamilyName = Literal["resnet", "vit"]
 CombinationName = Literal["hierarchical", "paper", "mean"]
 CropsName = Literal["corners", "shared"]
 DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
@@ -79,12 +83,71 @@ def shared_ratios(side: int) -> tuple[float, ...]:
 
 
 class NetworkConfig(Settings):
-    """What the depth estimation network is built from (Lee et al. 2018, sec. 3.1)."""
+    """What the depth estimation network is built from (Lee et al. 2018, sec. 3.1).
+
+    The vision transformers (ours, not the paper's) have an input of whole patches, 4 x 4 cells of
+    the map for each, and no modified blocks; what is not given follows from that.
+    """
 
     trunk: TrunkName = "resnet152"
     input_size: int = Field(224, ge=64, le=1024, description="side of the square input [px]")
     map_size: tuple[int, int] = Field((25, 32), description="(rows, columns) of the depth map")
     modified: bool = Field(True, description="extra paths on the last blocks (stage 2)")
+
+    @property
+    def family(self) -> FamilyName:
+        """Which module the network is: it follows from the trunk."""
+        return _family(self.trunk)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_a_vision_transformer(cls, given: Any) -> Any:
+        if not isinstance(given, dict) or _family(given.get("trunk")) != "vit":
+            return given
+        side = given.get("input_size", cls.model_fields["input_size"].default)
+        known: dict[str, Any] = {"modified": False}
+        if isinstance(side, int):
+            known["map_size"] = _map_of_patches(side)
+        return known | given
+
+    @model_validator(mode="after")
+    def _fits_a_vision_transformer(self) -> NetworkConfig:
+        if self.family != "vit":
+            return self
+        if self.input_size % PATCH:
+            raise ValueError(
+                f"input_size {self.input_size} is no multiple of {PATCH}, the patches' side of "
+                f"{self.trunk}; the nearest is {PATCH * max(5, round(self.input_size / PATCH))}"
+            )
+        if self.map_size != (expected := _map_of_patches(self.input_size)):
+            raise ValueError(
+                f"map_size {self.map_size} is not {expected}, {PATCH_CELLS} cells a patch, which "
+                f"{self.trunk} has at {self.input_size} px; leave it out"
+            )
+        if self.modified:
+            raise ValueError(f"modified: {self.trunk} has no blocks to modify; set false")
+        return self
+
+    def check_crops(self, crops: CropsName) -> None:
+        """Whether this network takes crops made that way.
+
+        Raises:
+            ValueError: zoomed pictures, for a network without windows to cut out of its maps.
+        """
+        if crops == "shared" and self.family == "vit":
+            raise ValueError(
+                f"crops: 'shared' cuts windows out of a ResNet's feature maps; {self.trunk} is a "
+                f"vision transformer, each of whose patches sees the whole crop; set 'corners'"
+            )
+
+
+def _family(trunk: object) -> FamilyName:
+    return "vit" if isinstance(trunk, str) and trunk.startswith("vit") else "resnet"
+
+
+def _map_of_patches(side: int) -> tuple[int, int]:
+    cells = PATCH_CELLS * (side // PATCH)
+    return cells, cells
 
 
 class DepthSpace(Settings):
@@ -155,17 +218,19 @@ class CombinationSettings(Settings):
         )
         return round(float(passes * (2 if self.use_flips else 1)), 2)
 
-    def possible(self, side: int) -> CombinationSettings:
-        """These settings with ratios that a network of this input side [px] can have.
+    def possible(self, network: NetworkConfig) -> CombinationSettings:
+        """These settings with ratios that this network can have.
 
         Corners can have any. Shared: each ratio becomes the nearest of shared_ratios.
 
         Raises:
-            ValueError: a ratio is more than 0.01 away from all of them.
+            ValueError: a ratio is more than 0.01 away from all of them, or the network takes no
+                zoomed pictures.
         """
         if self.crops == "corners":
             return self
-        choice = shared_ratios(side)
+        network.check_crops(self.crops)
+        choice = shared_ratios(network.input_size)
         nearest = [min(choice, key=lambda r: abs(r - ratio)) for ratio in self.crop_ratios]
         for ratio, near in zip(self.crop_ratios, nearest, strict=True):
             if abs(ratio - near) > _SNAP:
@@ -266,8 +331,10 @@ class CheckpointConfig(Settings):
         """One of presets_of.
 
         Raises:
-            ValueError: no such preset; the text names those that there are.
+            ValueError: no such preset; the text names those that there are. Or the network takes
+                no crops made that way.
         """
+        self.network.check_crops(crops)
         presets = self.presets_of(crops)
         if name not in presets:
             raise ValueError(

@@ -14,13 +14,13 @@ from jaxtyping import Float32, UInt8
 from fourier_depth_ros.config import CombinationSettings, DepthSpace
 from fourier_depth_ros.core.crops import GRID, crop_boxes
 from fourier_depth_ros.core.fourier import FourierCombiner
-from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.core.networks import DepthNetwork
 from fourier_depth_ros.core.space import to_depth
 
 
 @torch.inference_mode()
 def naive_depth(
-    network: DepthEstimationNetwork,
+    network: DepthNetwork,
     space: DepthSpace,
     settings: CombinationSettings,
     combiner: FourierCombiner,
@@ -43,7 +43,7 @@ def naive_depth(
     return _resized(_combined(np.stack(candidates), combiner), size)
 
 
-def _one_crop(network: DepthEstimationNetwork, space: DepthSpace, window: np.ndarray) -> np.ndarray:
+def _one_crop(network: DepthNetwork, space: DepthSpace, window: np.ndarray) -> np.ndarray:
     side = network.config.input_size
     picture = torch.from_numpy(window.astype(np.float32)).permute(2, 0, 1)[None]
     crop = F.interpolate(picture, (side, side), mode="bilinear", antialias=True)

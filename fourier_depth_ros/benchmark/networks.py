@@ -13,7 +13,7 @@ from fourier_depth_ros.config import NetworkConfig, TrunkName
 from fourier_depth_ros.core.checkpoint import Checkpoint
 from fourier_depth_ros.core.estimator import resolve_precision
 from fourier_depth_ros.core.frame import Backend
-from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.core.networks import build_network
 from fourier_depth_ros.runtime import open_backend
 
 
@@ -24,10 +24,11 @@ def random_checkpoint(like: Checkpoint, trunk: TrunkName, side: int = 224) -> Ch
     """
     torch.manual_seed(0)
     config = NetworkConfig(trunk=trunk, input_size=side)
-    network = DepthEstimationNetwork(config).eval().requires_grad_(False)
+    network = build_network(config).eval().requires_grad_(False)
     for module in network.modules():
         if isinstance(module, Bottleneck):  # or the values grow to 1e8 over fifty blocks
             torch.nn.init.constant_(module.bn3.weight, 0.2)
+    assert network.head.bias is not None
     network.head.bias.fill_(3.0)
     fits, statistics = dict(like.config.fits), dict(like.statistics)
     if side != like.config.network.input_size:

@@ -21,9 +21,9 @@ def export(
 ) -> None:
     """Write a checkpoint's network as ONNX (OUT.onnx), or in int8 for OpenVINO (OUT.int8.xml).
 
-    ONNX: input `crops` (n, 3, side, side) uint8 RGB, output `maps` (n, 25, 32) float32 in the
-    checkpoint's output space; its configuration is in the metadata `fourier_depth`. The file is
-    checked against torch. int8: NAME.int8.xml beside NAME.safetensors is what `precision: int8`
+    ONNX: input `crops` (n, 3, side, side) uint8 RGB, output `maps` (n, rows, columns) float32
+    in the checkpoint's output space; its configuration is in the metadata `fourier_depth`. The file
+    is checked against torch. int8: NAME.int8.xml beside NAME.safetensors is what `precision: int8`
     loads.
 
     Args:
@@ -48,7 +48,7 @@ def export(
     prepare_file("out", out)
 
     from fourier_depth_ros.core.checkpoint import load_checkpoint
-    from fourier_depth_ros.core.network import FoldedNetwork
+    from fourier_depth_ros.core.networks import fold
     from fourier_depth_ros.runtime.exporting import check_onnx, export_onnx
 
     loaded = load_checkpoint(path)
@@ -59,7 +59,7 @@ def export(
         quantize(loaded.network, chosen, out)
         print(f"{out}: {path.name} in int8, calibrated on {len(chosen)} crops")
         return
-    network = FoldedNetwork(loaded.network)
+    network = fold(loaded.network)
     export_onnx(network, out, {"fourier_depth": loaded.config.model_dump_json()})
     difference = check_onnx(network, out)
     print(

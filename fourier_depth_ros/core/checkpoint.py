@@ -28,7 +28,7 @@ from fourier_depth_ros.config import (
     explain,
 )
 from fourier_depth_ros.core.fourier import FourierCombiner
-from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.core.networks import DepthNetwork, build_network
 from fourier_depth_ros.core.statistics import CombinerStatistics, Weights
 from fourier_depth_ros.files import whole_file
 
@@ -93,7 +93,7 @@ class Checkpoint:
     """A network with its configuration and, once fitted, the statistics of its combination."""
 
     config: CheckpointConfig
-    network: DepthEstimationNetwork
+    network: DepthNetwork
     statistics: Mapping[CropsName, FitStatistics] = field(default_factory=dict)
 
     def fit_of(self, crops: CropsName) -> Fit:
@@ -242,17 +242,17 @@ def _from_version_1(
     return {**config, "fits": fits}, {new_name(n): tensor for n, tensor in tensors.items()}
 
 
-def _load_network(
-    path: Path, config: CheckpointConfig, tensors: dict[str, Tensor]
-) -> DepthEstimationNetwork:
+def _load_network(path: Path, config: CheckpointConfig, tensors: dict[str, Tensor]) -> DepthNetwork:
     with torch.device("meta"):  # no time spent on initial values
-        network = DepthEstimationNetwork(config.network)
+        network = build_network(config.network)
     expected = network.state_dict()
     missing, extra = sorted(expected.keys() - tensors), sorted(tensors.keys() - expected)
     if missing or extra:
+        stage = f" with modified={config.network.modified}"
         raise CheckpointError(
-            f"{path}: not the tensors of a {config.network.trunk} with "
-            f"modified={config.network.modified}: missing {_some(missing)}; extra {_some(extra)}"
+            f"{path}: not the tensors of a {config.network.trunk}"
+            f"{stage if config.network.family == 'resnet' else ''}: missing {_some(missing)}; "
+            f"extra {_some(extra)}"
         )
     for name, tensor in tensors.items():
         if tensor.shape != expected[name].shape:

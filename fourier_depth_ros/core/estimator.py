@@ -133,7 +133,7 @@ class DepthEstimator:
             ValueError: a ratio was not fitted or is not possible, or nothing was fitted and the
                 combination is not "mean". The old combination stays.
         """
-        plan = self._solve(settings.possible(self.config.network.input_size))
+        plan = self._solve(settings.possible(self.config.network))
         self._warm_up(plan.settings)
         self._plan = plan
 

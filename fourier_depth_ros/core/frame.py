@@ -27,7 +27,7 @@ from fourier_depth_ros.core.crops import (
     merge_crops,
 )
 from fourier_depth_ros.core.fourier import FourierCombiner
-from fourier_depth_ros.core.network import DepthEstimationNetwork, FoldedNetwork
+from fourier_depth_ros.core.networks import DepthNetwork, fold
 from fourier_depth_ros.core.space import to_depth
 from fourier_depth_ros.core.uncertainty import candidate_spread, standard_deviation
 
@@ -184,7 +184,7 @@ class Backend:
     why: str = ""
 
 
-def eager_backend(network: DepthEstimationNetwork, device: torch.device, precision: str) -> Backend:
+def eager_backend(network: DepthNetwork, device: torch.device, precision: str) -> Backend:
     """One kernel after another, as torch runs a module: what the other backends are held to.
 
     Raises:
@@ -195,6 +195,6 @@ def eager_backend(network: DepthEstimationNetwork, device: torch.device, precisi
             f"precision: '{precision}' is not for torch, which takes {', '.join(DTYPES)}; "
             f"int8 takes backend 'openvino'"
         )
-    folded = FoldedNetwork(network).to(device).to(memory_format=torch.channels_last)
+    folded = fold(network).to(device).to(memory_format=torch.channels_last)
     folded.set_precision(DTYPES[precision])
     return Backend("eager", device, precision, folded)

@@ -8,23 +8,24 @@ space, with a finer map. It has no windows to cut, so zoomed pictures (crops: sh
 
 from __future__ import annotations
 
+import copy
+
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 
-from fourier_depth_ros.config import NetworkConfig
+from fourier_depth_ros.config import PATCH, NetworkConfig
 from fourier_depth_ros.core.network import IMAGENET_MEAN, IMAGENET_STD
 
-#: Pixels of a patch's side, and channels of one attention head, in every DINOv2.
-PATCH, _HEAD_CHANNELS = 14, 64
+#: Channels of one attention head, in every DINOv2.
+_HEAD_CHANNELS = 64
 #: (channels, layers) of the trunks.
 TRUNKS = {"vits14": (384, 12)}
 #: The layers, counted from 1, whose tokens the decoder sees.
 TAPS = (3, 6, 9, 12)
 #: Channels of the decoder at 1, 2 and 4 cells a patch.
 _WIDTHS = (128, 96, 48)
-_CELLS = 4
 
 
 class Layer(nn.Module):
@@ -86,7 +87,7 @@ def resize_positions(
 ) -> Float[Tensor, "1 tokens channels"]:
     """Position embeddings of another input's side as those of ``cells`` x ``cells`` patches."""
     old = round(positions.shape[1] ** 0.5)
-    grid = positions.transpose(1, 2).unflatten(2, (old, old))
+    grid = positions.transpose(1, 2).reshape(1, -1, old, old)
     resized = F.interpolate(grid, (cells, cells), mode="bicubic", align_corners=False)
     return resized.flatten(2).transpose(1, 2)
 
@@ -200,3 +201,26 @@ class VitDepthNetwork(nn.Module):
     def centred(self, pictures: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "n 3 side side"]:
         """The pictures as the trunk takes them: ImageNet's mean off, its deviation divided out."""
         return ((pictures - self.mean) / self.std).to(self.trunk.patches.weight.dtype)
+
+
+class FoldedVitNetwork(VitDepthNetwork):
+    """The same function for inference; a copy, ``network`` stays as it is.
+
+    The normalisation's scale is folded into the two convolutions that see the crop. Its mean is
+    not: the one for the edges adds zeros around the crop after the mean was taken off.
+    """
+
+    def __init__(self, network: VitDepthNetwork) -> None:
+        nn.Module.__init__(self)
+        self.config = network.config
+        self.trunk = copy.deepcopy(network.trunk)
+        self.decoder = copy.deepcopy(network.decoder)
+        self.head = copy.deepcopy(network.head)
+        self.register_buffer("mean", network.mean.clone())
+        self.eval().requires_grad_(False)
+        for convolution in (self.trunk.patches, self.decoder.edges):
+            convolution.weight /= network.std[:, 0, 0][:, None, None]
+
+    def centred(self, pictures: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "n 3 side side"]:
+        """As VitDepthNetwork.centred, but for the deviation."""
+        return (pictures - self.mean).to(self.trunk.patches.weight.dtype)

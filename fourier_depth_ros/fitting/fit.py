@@ -138,8 +138,11 @@ def fit_combination(
         processes: which share the pictures.
 
     Raises:
-        ValueError: fewer than two rooms to fit on, or too few usable held-out pictures.
+        ValueError: fewer than two rooms to fit on, or too few usable held-out pictures; or the
+            network takes no crops made in one of the ways.
     """
+    for way in ways:
+        checkpoint.config.network.check_crops(way)
     possible = {"corners": ratios, "shared": shared_ratios(checkpoint.config.network.input_size)}
     first = DepthEstimator(checkpoint, processes.device(device))
     makers = [

@@ -78,6 +78,7 @@ def resolve(settings: NodeParameters, config: CheckpointConfig, automatic: str) 
             the ratios, or max_relative_std asks for a standard deviation that the checkpoint does
             not have.
     """
+    _check_crops(settings, config)
     _check_gate(settings, config)
     name = settings.preset if settings.preset not in ("", "auto") else automatic
     preset = _preset(settings, name, config)
@@ -148,6 +149,7 @@ def change(
     if config is None:
         return _changed_before_load(new, wanted)
     _check_startup(settings, new)
+    _check_crops(new, config)
     _check_gate(new, config)
     if new.target_rate and not by_hand:
         chosen = ("preset", "crop_ratios", "use_flips")
@@ -184,7 +186,7 @@ def _changed_before_load(new: NodeParameters, wanted: Mapping[str, Any]) -> Node
 def _possible(settings: NodeParameters, config: CheckpointConfig) -> NodeParameters:
     """Settings with the ratios that these crops can have; see CombinationSettings.possible."""
     try:
-        chosen = settings.combination_settings.possible(config.network.input_size)
+        chosen = settings.combination_settings.possible(config.network)
     except ValueError as error:
         raise ParameterError(str(error)) from error
     return settings.model_copy(update={"crop_ratios": chosen.crop_ratios})
@@ -198,6 +200,13 @@ def _check_startup(settings: NodeParameters, new: NodeParameters) -> None:
                 f"deactivate and clean it up (ros2 lifecycle set NODE ...), set this, configure "
                 f"and activate"
             )
+
+
+def _check_crops(settings: NodeParameters, config: CheckpointConfig) -> None:
+    try:
+        config.network.check_crops(settings.crops)
+    except ValueError as error:
+        raise ParameterError(str(error)) from error
 
 
 def _check_gate(settings: NodeParameters, config: CheckpointConfig) -> None:

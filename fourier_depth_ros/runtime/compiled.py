@@ -11,16 +11,14 @@ from jaxtyping import Float, Num
 from torch import Tensor
 
 from fourier_depth_ros.core.frame import Backend, NetworkRunner, eager_backend, run_plainly
-from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.core.networks import DepthNetwork
 from fourier_depth_ros.runtime.graph import capture
 
 #: Crops in one call of the compiled network on a CPU; what is left over runs one by one.
 BATCH = 4
 
 
-def compiled_backend(
-    network: DepthEstimationNetwork, device: torch.device, precision: str
-) -> Backend:
+def compiled_backend(network: DepthNetwork, device: torch.device, precision: str) -> Backend:
     """The network compiled by Inductor, as one graph.
 
     Raises:

@@ -13,28 +13,28 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 
-from fourier_depth_ros.core.network import FoldedNetwork
+from fourier_depth_ros.core.networks import DepthNetwork
 
 #: Largest relative difference to torch that an exported float32 network may have.
 TOLERANCE = 1e-3
 INPUT, OUTPUT = "crops", "maps"
 
 
-def export_maps(network: FoldedNetwork) -> ExportedProgram:
-    """All below the head: (n, 3, side, side) uint8 -> its maps, see DepthEstimationNetwork.maps.
+def export_maps(network: DepthNetwork) -> ExportedProgram:
+    """All below the head: (n, 3, side, side) uint8 -> the network's maps; ``network`` is folded.
 
-    Any n; and all of it is convolutions, so that another runtime may change the side too.
+    Any n; a ResNet's is all convolutions, so that another runtime may change the side too.
     """
     return torch.export.export(_Maps(network), (_example(network),), dynamic_shapes=(_DYNAMIC,))
 
 
 def export_onnx(
-    network: FoldedNetwork,
+    network: DepthNetwork,
     path: Path,
     metadata: Mapping[str, str] = MappingProxyType({}),
     side: int | None = None,
 ) -> None:
-    """Write the network as ONNX, with the input `crops` and the output `maps` of any batch.
+    """Write the folded network as ONNX, with the input `crops` and the output `maps` of any batch.
 
     ``side`` [px]: of zoomed pictures, whose output is four maps each; None: of crops.
 
@@ -61,7 +61,7 @@ def export_onnx(
         program.save(path, external_data=False)
 
 
-def check_onnx(network: FoldedNetwork, path: Path) -> float:
+def check_onnx(network: DepthNetwork, path: Path) -> float:
     """The largest difference between the file's answer and torch's, relative to the largest answer.
 
     Raises:
@@ -89,7 +89,7 @@ def check_onnx(network: FoldedNetwork, path: Path) -> float:
 
 
 class _Maps(nn.Module):
-    def __init__(self, network: FoldedNetwork) -> None:
+    def __init__(self, network: DepthNetwork) -> None:
         super().__init__()
         self.network = network
 
@@ -100,7 +100,7 @@ class _Maps(nn.Module):
 _DYNAMIC = {0: Dim("n", min=1, max=4096)}
 
 
-def _example(network: FoldedNetwork, side: int | None = None) -> Tensor:
+def _example(network: DepthNetwork, side: int | None = None) -> Tensor:
     side = side or network.config.input_size
     return torch.zeros(2, 3, side, side, dtype=torch.uint8)
 

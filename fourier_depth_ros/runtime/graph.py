@@ -14,7 +14,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fourier_depth_ros.core.frame import Backend, Frame, FrameMaps, FrameRunner, eager_backend
-from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.core.networks import DepthNetwork
 
 #: Frames that run uncaptured first: cuDNN chooses its kernels, Inductor compiles.
 WARM_UP = 2
@@ -23,7 +23,7 @@ WARM_UP = 2
 Recorder = Callable[[Callable[[], FrameMaps]], tuple[Callable[[], None], FrameMaps]]
 
 
-def graph_backend(network: DepthEstimationNetwork, device: torch.device, precision: str) -> Backend:
+def graph_backend(network: DepthNetwork, device: torch.device, precision: str) -> Backend:
     """torch's kernels, channels last, replayed as one CUDA graph.
 
     Raises:

@@ -16,16 +16,14 @@ from jaxtyping import Float, Num
 from torch import Tensor
 
 from fourier_depth_ros.core.frame import DTYPES, Backend
-from fourier_depth_ros.core.network import DepthEstimationNetwork, FoldedNetwork
+from fourier_depth_ros.core.networks import DepthNetwork, fold
 from fourier_depth_ros.runtime.cache import cache_directory, cached, weights_digest
 from fourier_depth_ros.runtime.exporting import INPUT, OUTPUT, export_onnx
 
 _PRECISIONS = {"cpu": ("float32",), "cuda": ("float16", "float32")}
 
 
-def onnxruntime_backend(
-    network: DepthEstimationNetwork, device: torch.device, precision: str
-) -> Backend:
+def onnxruntime_backend(network: DepthNetwork, device: torch.device, precision: str) -> Backend:
     """The network in ONNX Runtime; TensorRT before CUDA where both are there.
 
     Raises:
@@ -48,7 +46,7 @@ def onnxruntime_backend(
 
     def session(side: int) -> Any:
         def make(folder: Path) -> None:
-            folded = FoldedNetwork(network)
+            folded = fold(network)
             folded.set_precision(DTYPES[precision])
             export_onnx(folded, folder / "model.onnx", side=side)
 

@@ -1,6 +1,6 @@
 """OpenVINO on a CPU: float32, bfloat16, and int8 after a calibration on pictures (NNCF).
 
-It runs trunk and extra paths; the head, and so depth, stays torch's in float32: OpenVINO would
+It runs all below the head; the head, and so depth, stays torch's in float32: OpenVINO would
 round its weights and its answer too, three millimetres in a metre.
 
 The first start with new weights converts the network (ResNet-18 2 s, ResNet-152 8 s of one core);
@@ -23,7 +23,7 @@ from jaxtyping import Float, UInt8
 from torch import Tensor
 
 from fourier_depth_ros.core.frame import Backend
-from fourier_depth_ros.core.network import DepthEstimationNetwork, FoldedNetwork
+from fourier_depth_ros.core.networks import DepthNetwork, fold
 from fourier_depth_ros.runtime.cache import cache_directory, cached, weights_digest
 from fourier_depth_ros.runtime.exporting import export_maps
 
@@ -33,7 +33,7 @@ _RT_INFO = ["fourier_depth", "maps_of_weights"]
 
 
 def openvino_backend(
-    network: DepthEstimationNetwork, precision: str, quantized: Path | None = None
+    network: DepthNetwork, precision: str, quantized: Path | None = None
 ) -> Backend:
     """The network compiled for this CPU.
 
@@ -73,7 +73,7 @@ def openvino_backend(
 
 
 def quantize(
-    network: DepthEstimationNetwork, crops: Iterable[UInt8[Tensor, "n 3 side side"]], out: Path
+    network: DepthNetwork, crops: Iterable[UInt8[Tensor, "n 3 side side"]], out: Path
 ) -> None:
     """Write the network in int8 as OUT.xml and OUT.bin, calibrated on ``crops``.
 
@@ -88,13 +88,16 @@ def quantize(
     nncf.set_log_level(logging.ERROR)
     model = _core(ov).read_model(_converted(network))
     batches = [batch.contiguous().numpy() for batch in crops]
+    of_family: dict[str, Any] = {"ignored_scope": nncf.IgnoredScope(names=_extra_paths(model))}
+    if network.config.family == "vit":
+        of_family = {"model_type": nncf.ModelType.TRANSFORMER}
     small = nncf.quantize(
         model,
         nncf.Dataset(batches),
         subset_size=len(batches),
         preset=nncf.QuantizationPreset.MIXED,
-        ignored_scope=nncf.IgnoredScope(names=_extra_paths(model)),
         fast_bias_correction=False,
+        **of_family,
     )
     small.set_rt_info(weights_digest(network), _RT_INFO)
     ov.save_model(small, out, compress_to_fp16=False)
@@ -135,12 +138,12 @@ def _core(openvino: Any) -> Any:
     return openvino.Core()
 
 
-def _converted(network: DepthEstimationNetwork) -> Path:
+def _converted(network: DepthNetwork) -> Path:
     """The network in OpenVINO's own format, float32, from the cache or for it."""
     ov = _openvino()
 
     def make(folder: Path) -> None:
-        model = ov.convert_model(export_maps(FoldedNetwork(network)))
+        model = ov.convert_model(export_maps(fold(network)))
         side = network.config.input_size
         model.reshape([-1, 3, side, side])
         ov.save_model(model, folder / "model.xml", compress_to_fp16=False)
@@ -149,7 +152,7 @@ def _converted(network: DepthEstimationNetwork) -> Path:
     return cached(f"openvino_maps_{version}_{weights_digest(network)}", "model.xml", make)
 
 
-def _check_quantized(core: Any, network: DepthEstimationNetwork, path: Path | None) -> Path:
+def _check_quantized(core: Any, network: DepthNetwork, path: Path | None) -> Path:
     how = "make it with 'fourier-depth export CHECKPOINT FILE.int8.xml --calibration PICTURES'"
     if path is None or not path.is_file():
         raise ValueError(f"precision: 'int8' takes a calibrated model, {path}; {how}")
@@ -167,11 +170,10 @@ class _Runner:
     The head comes at once: the next call overwrites the maps. A size may be in one thread only.
     """
 
-    def __init__(self, compiled: Callable[[int], Any], network: DepthEstimationNetwork) -> None:
+    def __init__(self, compiled: Callable[[int], Any], network: DepthNetwork) -> None:
         self._compiled = compiled
         self._head = copy.deepcopy(network.head)
         self._side = network.config.input_size
-        self._count = len(self._head.strides) + 1
         self._requests: dict[int, Any] = {}
         self._request(self._side)
 
@@ -184,7 +186,7 @@ class _Runner:
         request.infer(
             [np.ascontiguousarray(pictures.numpy())], share_inputs=True, share_outputs=True
         )
-        maps = [request.get_output_tensor(i).data for i in range(self._count)]
+        maps = [tensor.data for tensor in request.output_tensors]
         return self._head.answer(tuple(map(torch.from_numpy, maps)), side - self._side)
 
     def _request(self, side: int) -> Any:

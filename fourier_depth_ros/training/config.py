@@ -88,11 +88,19 @@ class StageConfig(Settings):
     """One stage of the training (Lee et al. 2018, sec. 3.1)."""
 
     name: str = Field(pattern=r"^[A-Za-z0-9_-]+$", description="folder of the stage in `out`")
-    modified: bool = Field(description="False: stage 1; True: stage 2, with modified blocks")
+    modified: bool = Field(
+        False, description="False: stage 1; True: stage 2, with modified blocks, of a ResNet only"
+    )
     start: str = Field(
         "previous",
         description="imagenet, scratch, previous, or a file: a checkpoint, or a trunk's weights "
-        "(.pth, .safetensors) under torchvision's names",
+        "(.pth, .safetensors) under torchvision's names; of a vision transformer vit_s_focus.onnx",
+    )
+    trunk_layers: int | None = Field(
+        None,
+        ge=0,
+        description="of a vision transformer: how many of the trunk's last layers learn; 0: the "
+        "trunk stays as it is; None: all of it learns",
     )
     input_size: int = Field(224, ge=64, le=1024, description="side of the square input [px]")
     steps: int = Field(ge=1, description="optimiser steps")
@@ -203,6 +211,28 @@ class TrainConfig(Settings):
                 raise ValueError(f"held_out: {source.path} has truth: false and measures nothing")
             if source.weight != 1:
                 raise ValueError(f"held_out: {source.path}: every picture is measured once")
+        return self
+
+    @model_validator(mode="after")
+    def _families(self) -> TrainConfig:
+        """What a stage asks for is there in the trunk's family."""
+        for stage in self.stages:
+            try:
+                family = self.network(stage).family
+            except ValidationError as error:
+                raise ValueError(f"stage {stage.name}: {explain(error)}") from error
+            if family == "resnet" and stage.trunk_layers is not None:
+                raise ValueError(
+                    f"stage {stage.name}: trunk_layers is for vision transformers; {self.trunk} "
+                    f"learns as a whole, at trunk_rate"
+                )
+            taught = stage.teacher
+            if family == "vit" and taught is not None and (taught.features or taught.encoder):
+                raise ValueError(
+                    f"stage {stage.name}: a teacher's features are for a ResNet's layers; "
+                    f"{self.trunk} starts from DINOv2 itself (start: vit_s_focus.onnx), and takes "
+                    f"teacher: depth"
+                )
         return self
 
     @property

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fourier_depth_ros.config import DepthSpace, NetworkConfig, TrunkName
 from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.core.networks import DepthNetwork
 from fourier_depth_ros.core.space import balance
 
 _LAYERS = ("layer1", "layer2", "layer3", "layer4")
@@ -43,7 +44,7 @@ def with_modified_blocks(
     return stage2.train(stage1.training)
 
 
-def grow(network: DepthEstimationNetwork, trunk: TrunkName) -> DepthEstimationNetwork:
+def grow(network: DepthNetwork, trunk: TrunkName) -> DepthEstimationNetwork:
     """The same function with a deeper trunk of the same kind of block, such as ResNet-50 -> 152.
 
     New blocks are identities: their last batch norm has weight AND bias 0, and what enters them is
@@ -54,9 +55,14 @@ def grow(network: DepthEstimationNetwork, trunk: TrunkName) -> DepthEstimationNe
     Features are the same bit for bit; the head's sums may round differently in their last bits.
 
     Raises:
-        ValueError: ``trunk`` is of another kind of block, or not deeper in any layer.
+        ValueError: ``trunk`` is of another kind of block, or not deeper in any layer; or one of
+            the two is no ResNet.
     """
     old = network.config
+    if not isinstance(network, DepthEstimationNetwork) or trunk.startswith("vit"):
+        raise ValueError(
+            f"{old.trunk} cannot grow to {trunk}: only a ResNet grows, to a deeper one"
+        )
     grown = DepthEstimationNetwork(
         NetworkConfig.model_validate({**old.model_dump(), "trunk": trunk})
     )
@@ -80,7 +86,7 @@ def grow(network: DepthEstimationNetwork, trunk: TrunkName) -> DepthEstimationNe
     return grown.train(network.training)
 
 
-def with_output_space(network: DepthEstimationNetwork, space: DepthSpace) -> DepthEstimationNetwork:
+def with_output_space(network: DepthNetwork, space: DepthSpace) -> DepthNetwork:
     """A start for the other loss: a head that emitted u = g(d) emits about d, and vice versa.
 
     g is no line, and the head can be scaled and shifted only: by the line of least squares through
@@ -97,7 +103,8 @@ def with_output_space(network: DepthEstimationNetwork, space: DepthSpace) -> Dep
     line = torch.stack([before, torch.ones_like(before)], dim=1)
     scale, shift = torch.linalg.lstsq(line, after).solution.tolist()
     other = deepcopy(network)
-    with torch.no_grad():
+    assert other.head.bias is not None
+    with torch.no_grad():  # a vision transformer's softplus is nearly the identity at such values
         other.head.weight.mul_(scale)
         other.head.bias.mul_(scale).add_(shift)
     return other

@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from fourier_depth_ros.core.estimator import resolve_device
-from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.core.networks import DepthNetwork
 from fourier_depth_ros.core.space import balance
+from fourier_depth_ros.core.vit import VitDepthNetwork
 from fourier_depth_ros.training.config import BEST, STATE, StageConfig, TrainConfig
 from fourier_depth_ros.training.epochs import Epochs
 from fourier_depth_ros.training.pairs import TrainingData
@@ -136,6 +137,8 @@ def set_up(fabric: Fabric, config: TrainConfig, number: int, data: TrainingData)
     )
     if new_head:
         _set_head_bias(network, train)
+    if isinstance(network, VitDepthNetwork):
+        _freeze(network, stage.trunk_layers)
     network.to(memory_format=torch.channels_last)
     average = AveragedWeights(network, config.ema)
     encoder = None
@@ -170,14 +173,20 @@ def set_up(fabric: Fabric, config: TrainConfig, number: int, data: TrainingData)
 
 
 def make_optimizer(student: Student, config: TrainConfig, stage: StageConfig) -> AdamW:
-    """AdamW: the trunk at ``trunk_rate`` of the new layers' rate; only matrices decay."""
+    """AdamW: the trunk at ``trunk_rate`` of the new layers' rate; only matrices decay.
+
+    Of a vision transformer, what is frozen is not in it, and its first token and its position
+    embeddings count as matrices.
+    """
     groups = []
     for of_trunk in (True, False):
         for is_matrix in (True, False):
             parameters = [
                 p
                 for name, p in student.named_parameters()
-                if name.startswith("network.trunk.") == of_trunk and (p.dim() > 1) == is_matrix
+                if name.startswith("network.trunk.") == of_trunk
+                and (p.dim() > 1) == is_matrix
+                and p.requires_grad
             ]
             peak = stage.learning_rate * (stage.trunk_rate if of_trunk else 1.0)
             decay = config.weight_decay if is_matrix else 0.0
@@ -204,11 +213,29 @@ def sample_makers(
 
 
 @torch.no_grad()
-def _set_head_bias(network: DepthEstimationNetwork, maker: SampleMaker) -> None:
+def _set_head_bias(network: DepthNetwork, maker: SampleMaker) -> None:
     """Let a new head begin at the typical depth; ours: the paper's biases begin at 0."""
     depth = maker.training_batch(0, 64).truth.nanmean().nan_to_num(0.0)
-    balanced = maker.space.output_space == "balanced"
-    network.head.bias.fill_(float(balance(depth, maker.space) if balanced else depth))
+    answer = balance(depth, maker.space) if maker.space.output_space == "balanced" else depth
+    if isinstance(network, VitDepthNetwork):
+        answer = answer.clamp(min=0.1)  # softplus's inverse, which is -inf at 0
+        answer = answer + torch.log(-torch.expm1(-answer))
+    assert network.head.bias is not None
+    network.head.bias.fill_(float(answer))
+
+
+def _freeze(network: VitDepthNetwork, layers: int | None) -> None:
+    """Leave the trunk as it is but for its last ``layers``; None: all of it learns.
+
+    Nothing is kept for the gradients below the first layer that learns. The trunk's last norm is
+    not in the network's answer: DINOv2's, it serves the teacher alone.
+    """
+    trunk = network.trunk
+    trunk.norm.requires_grad_(False)
+    if layers is not None:
+        trunk.requires_grad_(False)
+        for layer in trunk.layers[max(0, len(trunk.layers) - layers) :]:
+            layer.requires_grad_(True)
 
 
 def _set_training(model: nn.Module, stage: StageConfig) -> None:

@@ -1,4 +1,7 @@
-"""What a stage's network starts from: ImageNet weights, a file, an earlier stage, or nothing."""
+"""What a stage's network starts from: ImageNet weights, a file, an earlier stage, or nothing.
+
+A vision transformer starts from DINOv2's own weights in place of ImageNet's.
+"""
 
 from __future__ import annotations
 
@@ -15,50 +18,67 @@ from torch import Tensor
 
 from fourier_depth_ros.config import DepthSpace, NetworkConfig
 from fourier_depth_ros.core.checkpoint import Checkpoint, load_checkpoint
-from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.core.networks import DepthNetwork, build_network
+from fourier_depth_ros.core.vit import VitDepthNetwork, resize_positions
 from fourier_depth_ros.training.growth import with_modified_blocks, with_output_space
+from fourier_depth_ros.training.teacher.features import load_encoder
 
 logger = logging.getLogger(__name__)
 
 
 def start_network(
     start: str, config: NetworkConfig, space: DepthSpace
-) -> tuple[DepthEstimationNetwork, bool]:
+) -> tuple[DepthNetwork, bool]:
     """A stage's network before its first step, float32 on the CPU; and whether its head is new.
 
     ``start``: "imagenet" (torchvision's weights, fetched), "scratch", a checkpoint of this package,
     or a file of trunk weights under torchvision's names (.pth, .safetensors). A checkpoint of stage
-    1 becomes stage 2 as the paper does it.
+    1 becomes stage 2 as the paper does it. Of a vision transformer: "scratch", a checkpoint, or
+    DINOv2's file (.onnx; see load_encoder), which has nothing above the trunk.
 
     Raises:
         FileNotFoundError: no such file.
         ConnectionError: the ImageNet weights could not be fetched; says what to do.
         ValueError: a file that does not fit the network; says why.
+        ImportError: a .onnx file, and onnx is not installed.
     """
+    weights = "imagenet" if config.family == "resnet" else "vit_s_focus.onnx"
     if start == "scratch":
         logger.warning(
-            "%s starts from scratch: far worse than from ImageNet weights (start: imagenet, or the "
-            "path of a file of them)",
+            "%s starts from scratch: far worse than from %s weights (start: %s, or the path of a "
+            "file of them)",
             config.trunk,
+            "ImageNet" if config.family == "resnet" else "DINOv2's",
+            weights,
         )
-        return DepthEstimationNetwork(config), True
+        return build_network(config), True
+    if start == "imagenet" and config.family == "vit":
+        raise ValueError(
+            f"start: torchvision has no weights of {config.trunk}; give the path of {weights}, "
+            f"DINOv2's, or write 'start: scratch'"
+        )
     path = Path(start)
     if start != "imagenet" and not path.is_file():
         raise FileNotFoundError(
-            f"start: '{start}' is no file; give imagenet, scratch, a checkpoint, or a file of "
-            f"{config.trunk} weights (.pth, .safetensors)"
+            f"start: '{start}' is no file; give {weights}, scratch, a checkpoint, or a file of "
+            f"{config.trunk} weights (.pth, .safetensors, .onnx)"
         )
     if start != "imagenet" and _is_checkpoint(path):
         return _continue(path, load_checkpoint(path), config, space), False
-    tensors = _imagenet(config.trunk) if start == "imagenet" else _read_tensors(path)
-    network = DepthEstimationNetwork(config)
+    if start == "imagenet":
+        tensors = _imagenet(config.trunk)
+    elif config.family == "vit":
+        tensors = dict(load_encoder(path, config.input_size).state_dict())
+    else:
+        tensors = _read_tensors(path)
+    network = build_network(config)
     _load_trunk(network, tensors, start)
     return network, True
 
 
 def _continue(
     path: Path, checkpoint: Checkpoint, config: NetworkConfig, space: DepthSpace
-) -> DepthEstimationNetwork:
+) -> DepthNetwork:
     """The checkpoint's network as this stage has it."""
     found, answers = checkpoint.config.network, checkpoint.config.space
     if answers.model_copy(update={"output_space": space.output_space}) != space:
@@ -66,15 +86,22 @@ def _continue(
             f"start: {path} answers in another space ({answers}) than this run's ({space}); give "
             f"it the checkpoint's under `space` (output_space may differ)"
         )
+    if found.family != config.family:
+        raise ValueError(
+            f"start: {path} has the trunk {found.trunk}, this run {config.trunk}: another network "
+            f"altogether"
+        )
     if found.trunk != config.trunk:
         raise ValueError(
             f"start: {path} has the trunk {found.trunk}, this run {config.trunk}; deepen it first "
             f"with 'fourier-depth grow {path} OUT --trunk {config.trunk}'"
         )
-    network = checkpoint.network.requires_grad_(True)
+    network: DepthNetwork = checkpoint.network.requires_grad_(True)
     if answers.output_space != space.output_space:
         logger.warning("%s emits %s: its head is rescaled", path, answers.output_space)
         network = with_output_space(network, answers)
+    if isinstance(network, VitDepthNetwork):
+        return network if found == config else _at_another_size(network, config)
     if config.modified and not found.modified:
         return with_modified_blocks(network, config.input_size)
     if found.modified and (not config.modified or found.input_size != config.input_size):
@@ -84,6 +111,14 @@ def _continue(
         )
     network.config = config  # stage 1 at another size: the pooled feature has none
     return network
+
+
+def _at_another_size(network: VitDepthNetwork, config: NetworkConfig) -> VitDepthNetwork:
+    """The position embeddings are all that has a size."""
+    resized = VitDepthNetwork(config)
+    positions = resize_positions(network.trunk.positions, resized.trunk.cells)
+    resized.load_state_dict({**network.state_dict(), "trunk.positions": positions})
+    return resized
 
 
 def _imagenet(trunk: str) -> dict[str, Tensor]:
@@ -123,7 +158,7 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     return loaded
 
 
-def _load_trunk(network: DepthEstimationNetwork, tensors: dict[str, Tensor], start: str) -> None:
+def _load_trunk(network: DepthNetwork, tensors: dict[str, Tensor], start: str) -> None:
     # torchvision's classifier has no place here
     trunk = {name: t for name, t in tensors.items() if not name.startswith("fc.")}
     try:

@@ -18,7 +18,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.core.networks import DepthNetwork
 from fourier_depth_ros.files import whole_file
 
 _KEY = "fourier_depth_training"
@@ -47,7 +47,7 @@ class AveragedWeights:
     weights are soon forgotten. Integer buffers are copied.
     """
 
-    def __init__(self, network: DepthEstimationNetwork, decay: float) -> None:
+    def __init__(self, network: DepthNetwork, decay: float) -> None:
         self.network = copy.deepcopy(network).eval().requires_grad_(False)
         self._decay = decay
 

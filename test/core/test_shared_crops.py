@@ -145,7 +145,7 @@ def test_max_batch_bounds_the_pixels_of_a_pass_and_not_the_answer():
 def test_possible_ratios_by_hand(side, sides):
     assert shared_ratios(side) == pytest.approx([side / each for each in sides], abs=1e-6)
     estimator_settings = shared(*shared_ratios(side))
-    assert estimator_settings.possible(side) == estimator_settings
+    assert estimator_settings.possible(NetworkConfig(input_size=side)) == estimator_settings
 
 
 @pytest.mark.parametrize(
@@ -157,9 +157,9 @@ def test_possible_ratios_by_hand(side, sides):
     ],
 )
 def test_a_ratio_near_a_possible_one_means_that(given, meant):
-    assert shared(*given).possible(192).crop_ratios == meant
+    assert shared(*given).possible(NetworkConfig(input_size=192)).crop_ratios == meant
     corners = CombinationSettings(crop_ratios=given)
-    assert corners.possible(192) == corners
+    assert corners.possible(NetworkConfig(input_size=192)) == corners
 
 
 def test_other_ratios_are_refused_with_what_is_possible_and_the_old_ones_stay():

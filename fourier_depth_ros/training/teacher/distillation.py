@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.core.networks import DepthNetwork
 from fourier_depth_ros.training.cache import Pair
 from fourier_depth_ros.training.config import TeacherConfig
 
@@ -98,7 +98,7 @@ class Student(nn.Module):
     steps of 6 cm at 8 m.
     """
 
-    def __init__(self, network: DepthEstimationNetwork, teacher_channels: int | None) -> None:
+    def __init__(self, network: DepthNetwork, teacher_channels: int | None) -> None:
         super().__init__()
         self.network = network
         self.to_teacher = nn.ModuleDict()
@@ -124,11 +124,11 @@ class Student(nn.Module):
         return output, maps
 
 
-def forward_float32_head(network: DepthEstimationNetwork, crops: Tensor) -> Tensor:
+def forward_float32_head(network: DepthNetwork, crops: Tensor) -> Tensor:
     """network(crops), with the head in float32 whatever autocast does to the rest."""
-    features = network.features(crops)
+    maps = network.maps(crops)
     with torch.autocast(crops.device.type, enabled=False):
-        return network.head(features.float()).unflatten(1, network.config.map_size)
+        return network.head.answer(maps, 0)
 
 
 def feature_loss(maps: dict[str, Tensor], target: Tensor) -> Tensor:

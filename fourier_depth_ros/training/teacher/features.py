@@ -14,8 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fourier_depth_ros.config import PATCH
 from fourier_depth_ros.core.network import IMAGENET_MEAN, IMAGENET_STD
-from fourier_depth_ros.core.vit import PATCH, VisionTransformer, resize_positions
+from fourier_depth_ros.core.vit import VisionTransformer, resize_positions
 
 #: The input that the file was exported for [px], and the side of its patches' map.
 SIDE = 224

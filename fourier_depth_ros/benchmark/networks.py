@@ -20,7 +20,8 @@ from fourier_depth_ros.runtime import open_backend
 def random_checkpoint(like: Checkpoint, trunk: TrunkName, side: int = 224) -> Checkpoint:
     """A network with random weights and ``like``'s combination: right for time, not for depth.
 
-    Without shared crops where the side is another: their ratios follow from it.
+    Without shared crops where the side is another, for their ratios follow from it, or where the
+    trunk has none.
     """
     torch.manual_seed(0)
     config = NetworkConfig(trunk=trunk, input_size=side)
@@ -31,7 +32,7 @@ def random_checkpoint(like: Checkpoint, trunk: TrunkName, side: int = 224) -> Ch
     assert network.head.bias is not None
     network.head.bias.fill_(3.0)
     fits, statistics = dict(like.config.fits), dict(like.statistics)
-    if side != like.config.network.input_size:
+    if side != like.config.network.input_size or config.family == "vit":
         fits.pop("shared", None)
         statistics.pop("shared", None)
     changed = like.config.model_copy(update={"network": config, "fits": fits})

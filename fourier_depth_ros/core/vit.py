@@ -69,7 +69,8 @@ class VisionTransformer(nn.Module):
     def embed(self, centred: Float[Tensor, "n 3 side side"]) -> Float[Tensor, "n tokens channels"]:
         """The tokens before the first layer, of normalised pictures."""
         tokens = self.patches(centred).flatten(2).transpose(1, 2) + self.positions
-        return torch.cat((self.first.expand(len(tokens), -1, -1), tokens), dim=1)
+        # not len(tokens): an export would take the number of crops for a constant
+        return torch.cat((self.first.expand(tokens.shape[0], -1, -1), tokens), dim=1)
 
     def after(self, tokens: Float[Tensor, "n tokens channels"], done: int) -> list[Tensor]:
         """From the tokens after ``done`` layers, those after each of TAPS that is still to come."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from checkpoints import constant_checkpoint
+from checkpoints import constant_checkpoint, small_vits
 
 from fourier_depth_ros.benchmark import report
 from fourier_depth_ros.benchmark.frames import (
@@ -49,6 +49,16 @@ def test_random_weights_of_another_side_have_no_shared_crops_fitted_for_the_firs
     assert other.config.presets_of("shared")["balanced"].crop_ratios == (1.0, 0.75)  # 96 / 128
     assert other.statistics["corners"] is lively.statistics["corners"]
     assert same.statistics["shared"] is lively.statistics["shared"]
+
+
+def test_random_weights_of_a_vision_transformer_have_no_shared_crops(lively):
+    with small_vits():
+        other = random_checkpoint(lively, "vits14", 70)
+    assert other.config.network.map_size == (20, 20)
+    assert list(other.statistics) == ["corners"]
+    estimator = DepthEstimator(other, "cpu", "float32")
+    image = torch.zeros(3, 96, 128, dtype=torch.uint8)
+    assert estimator.predict(image).depth.shape == (96, 128)
 
 
 def test_turns_are_fair_and_ratios_cancel_what_a_round_has_in_common():

@@ -3,7 +3,13 @@ from dataclasses import replace
 
 import pytest
 import torch
-from checkpoints import SHARED_RATIOS, constant_checkpoint, save_constant
+from checkpoints import (
+    SHARED_RATIOS,
+    constant_checkpoint,
+    save_constant,
+    small_vits,
+    vit_checkpoint,
+)
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -53,6 +59,28 @@ def test_round_trip_with_a_fit_of_shared_crops(tmp_path):
     weights = loaded.fit_of("shared").solve(settings).weights
     torch.testing.assert_close(weights, original.fit_of("shared").solve(settings).weights)
     assert "shared" not in load_checkpoint(save_constant(tmp_path / "one.safetensors")).config.fits
+
+
+def test_round_trip_of_a_vision_transformer(tmp_path):
+    path, original = tmp_path / "vit.safetensors", vit_checkpoint()
+    save_checkpoint(path, original)
+    with small_vits():
+        loaded = load_checkpoint(path)
+    assert loaded.config == original.config
+    assert loaded.config.network.family == "vit"
+    for name, tensor in original.network.state_dict().items():
+        assert torch.equal(loaded.network.state_dict()[name], tensor.half().float()), name
+    assert not loaded.network.training
+    with pytest.raises(
+        CheckpointError, match=r"vit\.safetensors: network\..* has shape .*, expected"
+    ):
+        load_checkpoint(path)  # as the trunk of full width
+    short = rewritten(path, tmp_path / "short.safetensors", lambda t, _: t.pop("network.head.bias"))
+    with (
+        small_vits(),
+        pytest.raises(CheckpointError, match=r"tensors of a vits14: missing head\.bias"),
+    ):
+        load_checkpoint(short)
 
 
 def as_version_1(tensors, header):

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torch.nn.functional as F
-from checkpoints import CANONICAL_FOCAL, RATIOS, constant_checkpoint
+from checkpoints import CANONICAL_FOCAL, RATIOS, constant_checkpoint, vit_checkpoint
 
 from fourier_depth_ros.config import (
     DEFAULT_PRESETS,
@@ -239,3 +239,28 @@ def test_range_limits():
         torch.tensor([[nan, 0.1, 5.0, 10.0, inf, nan]]),
         equal_nan=True,
     )
+
+
+def test_a_vision_transformer_in_the_place_of_a_resnet():
+    """Five crops, against its parts by hand; shared crops are refused, and the old ones stay."""
+    checkpoint = vit_checkpoint()
+    estimator = DepthEstimator(checkpoint, "cpu", "float32")
+    chosen = settings(1.0, 0.8, combination="mean")
+    estimator.set_combination(chosen)
+    image = picture()
+    prediction = estimator.predict(image)
+    assert prediction.depth.shape == (120, 160)
+    assert prediction.depth.isfinite().all()
+    crops = extract_crops(image, (1.0, 0.8), 70, flips=False)
+    u = checkpoint.network(crops)
+    d = (1.5 - (2.25 - 0.2 * u).sqrt()) / 0.1  # the root of 1.5 d - 0.05 d^2 = u
+    merged = merge_crops(d, CropMerger.build((120, 160), (1.0, 0.8), (20, 20)), flips=False)
+    torch.testing.assert_close(prediction.candidates, merged, rtol=1e-3, atol=1e-3)
+    shared = chosen.model_copy(update={"crops": "shared", "crop_ratios": (1.0,)})
+    for refused in (
+        lambda: estimator.use("fast", "shared"),
+        lambda: estimator.set_combination(shared),
+    ):
+        with pytest.raises(ValueError, match="crops: 'shared' .* vits14 is a vision transformer"):
+            refused()
+    assert estimator.combination == chosen

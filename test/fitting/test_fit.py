@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from checkpoints import SHARED_RATIOS, constant_checkpoint
+from checkpoints import SHARED_RATIOS, constant_checkpoint, vit_checkpoint
 from rgbd import write_rgbd
 
 from fourier_depth_ros.config import CombinationSettings
@@ -209,3 +209,26 @@ def test_the_figure(fitted, tmp_path):
     torch.testing.assert_close(weights[10], ring[:2] + ring[2:])
     path = write_figure(tmp_path / "figure.png", fit, report)
     assert cv2.imread(str(path)).std() > 10
+
+
+def test_a_vision_transformer_is_fitted_and_has_a_standard_deviation(rooms):
+    checkpoint, _ = fit_combination(vit_checkpoint(), *rooms, device="cpu", folds=3, ratios=RATIOS)
+    estimator = DepthEstimator(checkpoint, "cpu", "float32")
+    estimator.use("balanced")
+    assert estimator.combination.combination == "hierarchical"
+    _, _, sample = next(iter(rooms[1]))
+    image = torch.from_numpy(sample.rgb).permute(2, 0, 1)
+    prediction = estimator.predict(image, sample.intrinsics, with_std=True)
+    assert prediction.depth.nanmedian() == pytest.approx(np.nanmedian(sample.depth), rel=0.5)
+    assert (prediction.std[prediction.depth.isfinite()] > 0).all()
+
+
+def test_shared_crops_are_refused_before_a_picture_is_read():
+    def unread():
+        raise AssertionError("a picture was read")
+        yield
+
+    with pytest.raises(ValueError, match="crops: 'shared' .* vits14 is a vision transformer"):
+        fit_combination(
+            vit_checkpoint(), unread(), unread(), device="cpu", ways=("corners", "shared")
+        )

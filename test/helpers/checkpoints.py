@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import torch
 
@@ -17,6 +20,7 @@ from fourier_depth_ros.config import (
     Uncertainty,
 )
 from fourier_depth_ros.core.checkpoint import Checkpoint, FitStatistics, save_checkpoint
+from fourier_depth_ros.core import vit
 from fourier_depth_ros.core.network import DepthEstimationNetwork
 from fourier_depth_ros.core.statistics import CombinerStatistics
 
@@ -86,3 +90,27 @@ def save_calibrated(path: Path, sigma: Uncertainty) -> Path:
     fitted = replace(checkpoint.fit_of("corners"), presets=presets)
     save_checkpoint(path, checkpoint.with_fit(fitted), dtype=torch.float32)
     return path
+
+
+VIT = NetworkConfig(trunk="vits14", input_size=70)
+
+
+@contextmanager
+def small_vits() -> Iterator[None]:
+    """Meanwhile vits14 has a third of its channels, so that a test takes no seconds."""
+    with patch.dict(vit.TRUNKS, vits14=(128, 12)):
+        yield
+
+
+def vit_checkpoint() -> Checkpoint:
+    """A small vision transformer with random weights, whose depths are spread over metres.
+
+    Not fitted. To build or load another one like it takes small_vits.
+    """
+    torch.manual_seed(2)
+    with small_vits():
+        network = vit.VitDepthNetwork(VIT).eval().requires_grad_(False)
+    network.trunk.positions.normal_(0, 0.3)
+    network.head.weight.normal_(0, 3.0)
+    network.head.bias.fill_(balanced(4.0))
+    return Checkpoint(CheckpointConfig(network=VIT, space=SPACE), network)

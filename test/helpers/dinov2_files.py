@@ -11,8 +11,8 @@ CHANNELS, LAYERS = 128, 2  # two heads
 SIDE = 37  # of the position embeddings, as in DINOv2's own files
 
 
-def write_dinov2(path: Path) -> dict[str, np.ndarray]:
-    """Random weights in ``path``; all of them, under Hugging Face's names."""
+def write_dinov2(path: Path, layers: int = LAYERS) -> dict[str, np.ndarray]:
+    """Random weights of so many layers in ``path``; all of them, under Hugging Face's names."""
     import onnx
     from onnx import helper, numpy_helper
 
@@ -29,7 +29,7 @@ def write_dinov2(path: Path) -> dict[str, np.ndarray]:
     add("embeddings.patch_embeddings.projection.weight", c, 3, 14, 14)
     add("embeddings.patch_embeddings.projection.bias", c)
     norms = ["layernorm"]
-    for layer in (f"encoder.layer.{k}" for k in range(LAYERS)):
+    for layer in (f"encoder.layer.{k}" for k in range(layers)):
         norms += [f"{layer}.norm1", f"{layer}.norm2"]
         of_attention = [f"attention.attention.{one}" for one in ("query", "key", "value")]
         for name, rows, columns in [

@@ -189,6 +189,24 @@ def test_a_preset_keeps_its_name_and_brings_its_ratios_of_the_other_crops():
     assert again == balanced
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"crops": "shared"},
+        {"crops": "shared", "preset": "paper"},
+        {"crops": "shared", "crop_ratios": [1.0]},
+        {"crops": "shared", "target_rate": 5.0},
+    ],
+)
+def test_shared_crops_of_a_vision_transformer_are_refused(wanted):
+    config = CONFIG.model_copy(update={"network": NetworkConfig(trunk="vits14")})
+    with pytest.raises(ParameterError, match="crops: 'shared' .* vits14 is a vision transformer"):
+        change(config=config, **wanted)
+    with pytest.raises(ParameterError, match="crops: 'shared' .* vits14 is a vision transformer"):
+        parameters.resolve(NodeParameters(crops="shared"), config, "fast")
+    assert change(config=config, preset="balanced").crop_ratios == (1.0, 0.8)
+
+
 def test_ratios_by_hand_become_those_that_shared_crops_can_have():
     shared = change(crops="shared", crop_ratios="[1, 0.86, 0.6]")
     assert (shared.preset, shared.crop_ratios) == ("", (1.0, 0.857143, 0.6))

@@ -60,11 +60,29 @@ def test_stage_two_of_nyu_starts_from_what_stage_one_leaves():
         ({"data": [{"path": "rooms", "weight": 0.0}]}, "greater than 0"),
         ({"held_out": [{"path": "photos", "truth": False}]}, "measures nothing"),
         ({"space": {"max_depth": 15.0}}, "reaches the vertex of g at 15 m"),
+        ({"stages": [stage(trunk_layers=3)]}, "stage1: trunk_layers is for vision transformers"),
+        ({"trunk": "vits14"}, "stage stage1: input_size 64 is no multiple of 14"),
+        (
+            {"trunk": "vits14", "stages": [stage(input_size=70, modified=True)]},
+            "stage stage1: modified: vits14 has no blocks to modify",
+        ),
+        (
+            {"trunk": "vits14", "stages": [stage(input_size=70, teacher={"encoder": "a.onnx"})]},
+            "stage1: a teacher's features are for a ResNet's layers; vits14 starts from DINOv2",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(changes, message, tmp_path):
     with pytest.raises(ValidationError, match=message):
         run_config(tmp_path, tmp_path, **changes)
+
+
+def test_a_vision_transformer_s_stage_has_a_map_of_its_own(tmp_path):
+    first = {"name": "a", "start": "scratch", "input_size": 70, "steps": 1, "learning_rate": 1}
+    taught = {**first, "trunk_layers": 0, "teacher": {"depth": "folder"}}
+    config = run_config(tmp_path, tmp_path, trunk="vits14", stages=[taught])
+    network = config.network(config.stages[0])
+    assert (network.family, network.map_size, network.modified) == ("vit", (20, 20), False)
 
 
 def test_a_file_s_mistakes_are_all_named(tmp_path):

@@ -6,6 +6,7 @@ import torch
 
 from fourier_depth_ros.config import DepthSpace, NetworkConfig
 from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.core.networks import build_network
 from fourier_depth_ros.training.growth import grow, with_modified_blocks, with_output_space
 
 SIDE = 64
@@ -115,11 +116,13 @@ def test_new_blocks_can_learn():
         ("resnet18", "resnet50", "blocks differ"),
         ("resnet34", "resnet18", "not deeper"),
         ("resnet18", "resnet18", "not deeper"),
+        ("resnet18", "vits14", "only a ResNet grows"),
+        ("vits14", "resnet152", "only a ResNet grows"),
     ],
 )
 def test_impossible_growths_say_why(old, new, reason):
     with torch.device("meta"):
-        network = DepthEstimationNetwork(NetworkConfig(trunk=old, input_size=SIDE))
+        network = build_network(NetworkConfig(trunk=old, input_size=70))
     with pytest.raises(ValueError, match=reason):
         grow(network, new)
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from checkpoints import balanced, constant_checkpoint
+from checkpoints import balanced, constant_checkpoint, small_vits
 from torch import nn
 from trainings import CHANNELS, run_config, stage, write_data
 
@@ -156,3 +156,37 @@ def test_an_unreadable_pair_is_counted_and_the_rest_is_used(tmp_path, caplog):
     assert len(names) == 6
     assert names.isdisjoint({"room000_1", "room001_0"})
     assert "unreadable pairs are left out" in caplog.text
+
+
+def vit_run(data, out, **changes):
+    plain = {"zoom": 1.0, "rotation": 0.0, "colour": 0.0}
+    first = {**stage(input_size=70, **changes)}
+    config = run_config(data, out, trunk="vits14", stages=[first], augment=plain)
+    opened = open_training_data(config)
+    with small_vits():
+        return set_up(launch(config), config, 0, opened), opened
+
+
+def test_a_new_head_of_a_vision_transformer_begins_at_the_typical_depth(data, tmp_path):
+    run, opened = vit_run(data, tmp_path)
+    cells = [torch.from_numpy(pair.depth.astype("float64")) for pair in opened.train]
+    typical = sum(depth.nanmean().item() for depth in cells) / len(cells) * 0.81 / 0.8
+    bias = run.student.network.head.bias.double()
+    assert (1 + bias.exp()).log().item() == pytest.approx(balanced(typical), rel=5e-3)
+    assert run.train.training_batch(0, 2).truth.shape == (2, 20, 20)  # 4 cells a patch of 14 px
+
+
+@pytest.mark.parametrize(("layers", "first"), [(None, 0), (0, 12), (3, 9)])
+def test_as_many_of_the_trunk_s_last_layers_learn_as_the_stage_says(data, tmp_path, layers, first):
+    run, _ = vit_run(data, tmp_path, trunk_layers=layers, batch_norm="frozen")
+    trunk = run.student.network.trunk
+    assert [layer.qkv.weight.requires_grad for layer in trunk.layers] == [
+        number >= first for number in range(12)
+    ]
+    assert trunk.positions.requires_grad == trunk.patches.weight.requires_grad == (layers is None)
+    assert not trunk.norm.weight.requires_grad  # not in the answer
+    learning = {id(p) for p in run.student.parameters() if p.requires_grad}
+    given = [id(p) for group in run.bare_optimizer.param_groups for p in group["params"]]
+    assert (set(given), len(given)) == (learning, len(learning))
+    taps = trunk(torch.zeros(1, 3, 70, 70))
+    assert [tap.requires_grad for tap in taps] == [number > first for number in (3, 6, 9, 12)]

@@ -3,7 +3,8 @@
 import pytest
 import torch
 import torchvision
-from checkpoints import SPACE, save_constant
+from checkpoints import SPACE, VIT, save_constant, small_vits, vit_checkpoint
+from dinov2_files import write_dinov2
 from safetensors.torch import save_file
 
 from fourier_depth_ros.config import CheckpointConfig, DepthSpace, NetworkConfig
@@ -120,3 +121,47 @@ def test_scratch_says_that_it_is_far_worse(caplog):
     network, new_head = start_network("scratch", STAGE1, SPACE)
     assert (network.config, new_head) == (STAGE1, True)
     assert "far worse than from ImageNet weights" in caplog.text
+
+
+def test_a_vision_transformer_starts_from_dinov2_s_file(tmp_path):
+    pytest.importorskip("onnx")
+    path = tmp_path / "encoder.onnx"
+    weights = write_dinov2(path, layers=12)
+    with small_vits():
+        network, new_head = start_network(str(path), VIT, SPACE)
+    assert (network.config, new_head) == (VIT, True)
+    name = "encoder.layer.11.mlp.fc1.weight"
+    assert network.trunk.layers[11].expand.weight.tolist() == weights[name].tolist()
+    assert network.trunk.positions.shape == (1, 25, 128)
+    with pytest.raises(ValueError, match=r"encoder\.onnx does not fit vits14"):
+        start_network(str(path), VIT, SPACE)  # of full width
+
+
+def test_a_vision_transformer_goes_on_from_a_checkpoint_also_at_another_size(tmp_path):
+    path, checkpoint = tmp_path / "vit.safetensors", vit_checkpoint()
+    save_checkpoint(path, checkpoint, torch.float32)
+    larger = NetworkConfig(trunk="vits14", input_size=98)
+    with small_vits():
+        same, new_head = start_network(str(path), VIT, SPACE)
+        other, _ = start_network(str(path), larger, SPACE)
+    assert not new_head
+    assert all(p.requires_grad for p in (*same.parameters(), *other.parameters()))
+    assert torch.equal(same.trunk.positions, checkpoint.network.trunk.positions)
+    assert other.config == larger
+    assert other(torch.zeros(1, 3, 98, 98)).shape == (1, 28, 28)
+    for name, tensor in other.state_dict().items():
+        if name != "trunk.positions":
+            assert torch.equal(tensor, same.state_dict()[name]), name
+    with small_vits(), pytest.raises(ValueError, match="has the trunk vits14, this run resnet18"):
+        start_network(str(path), STAGE1, SPACE)
+
+
+def test_what_a_vision_transformer_cannot_start_from_says_so(tmp_path, caplog):
+    with pytest.raises(ValueError, match=r"torchvision has no weights of vits14; give the path"):
+        start_network("imagenet", VIT, SPACE)
+    with pytest.raises(FileNotFoundError, match=r"is no file; give vit_s_focus\.onnx, scratch"):
+        start_network(str(tmp_path / "nothing.onnx"), VIT, SPACE)
+    with small_vits():
+        network, new_head = start_network("scratch", VIT, SPACE)
+    assert (network.config, new_head) == (VIT, True)
+    assert "far worse than from DINOv2's weights (start: vit_s_focus.onnx" in caplog.text

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 import torch
 import yaml
-from checkpoints import balanced
+from checkpoints import balanced, small_vits
 from dinov2_files import write_dinov2
 from safetensors.torch import load_file
 from trainings import run_config, stage, teacher, write_data
@@ -370,3 +370,18 @@ def test_a_deadline_in_the_past_still_makes_one_step_and_no_validation(data, tmp
     (result,) = train(run_config(data, tmp_path, validate_epochs=2), minutes=0)
     assert (result.step, result.best) == (1, float("inf"))
     assert not result.checkpoint.exists()
+
+
+def test_a_vision_transformer_learns_and_goes_on_where_it_was(data, tmp_path):
+    taught = {"depth": str(data / "depth")}
+    first = stage(input_size=70, trunk_layers=3, steps=2, teacher=taught)
+    changes = {"trunk": "vits14", "stages": [first], "precision": "bfloat16", "micro_batch": 2}
+    with small_vits():
+        train(run_config(data, tmp_path / "whole", **changes))
+        cut = run_config(data, tmp_path / "cut", **changes)
+        assert [r.step for r in train(cut, minutes=0)] == [1]
+        train(cut, resume=True)
+        assert_same(tmp_path / "cut", tmp_path / "whole", "stage1")
+        best = load_checkpoint(tmp_path / "whole" / "stage1" / "best.safetensors")
+    assert (best.config.network.trunk, best.config.network.map_size) == ("vits14", (20, 20))
+    assert set(log(tmp_path / "whole" / "stage1")[0]) >= {"loss/truth", "loss/taught"}

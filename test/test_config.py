@@ -53,7 +53,7 @@ def test_shared_crops_are_refused_where_there_are_no_windows():
         lambda: config.preset("fast", "shared"),
         lambda: config.with_preset(shared, "fast"),
     ):
-        with pytest.raises(ValueError, match="crops: 'shared' cuts windows.*vits14 is a vision"):
+        with pytest.raises(ValueError, match=r"crops: 'shared' cuts windows.*vits14 is a vision"):
             refused()
     assert CombinationSettings().possible(network) == CombinationSettings()
     # asked about, not for: no error

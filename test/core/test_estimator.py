@@ -261,6 +261,6 @@ def test_a_vision_transformer_in_the_place_of_a_resnet():
         lambda: estimator.use("fast", "shared"),
         lambda: estimator.set_combination(shared),
     ):
-        with pytest.raises(ValueError, match="crops: 'shared' .* vits14 is a vision transformer"):
+        with pytest.raises(ValueError, match=r"crops: 'shared' .* vits14 is a vision transformer"):
             refused()
     assert estimator.combination == chosen

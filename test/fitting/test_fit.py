@@ -228,7 +228,7 @@ def test_shared_crops_are_refused_before_a_picture_is_read():
         raise AssertionError("a picture was read")
         yield
 
-    with pytest.raises(ValueError, match="crops: 'shared' .* vits14 is a vision transformer"):
+    with pytest.raises(ValueError, match=r"crops: 'shared' .* vits14 is a vision transformer"):
         fit_combination(
             vit_checkpoint(), unread(), unread(), device="cpu", ways=("corners", "shared")
         )

@@ -19,8 +19,8 @@ from fourier_depth_ros.config import (
     NetworkConfig,
     Uncertainty,
 )
-from fourier_depth_ros.core.checkpoint import Checkpoint, FitStatistics, save_checkpoint
 from fourier_depth_ros.core import vit
+from fourier_depth_ros.core.checkpoint import Checkpoint, FitStatistics, save_checkpoint
 from fourier_depth_ros.core.network import DepthEstimationNetwork
 from fourier_depth_ros.core.statistics import CombinerStatistics
 

@@ -200,9 +200,9 @@ def test_a_preset_keeps_its_name_and_brings_its_ratios_of_the_other_crops():
 )
 def test_shared_crops_of_a_vision_transformer_are_refused(wanted):
     config = CONFIG.model_copy(update={"network": NetworkConfig(trunk="vits14")})
-    with pytest.raises(ParameterError, match="crops: 'shared' .* vits14 is a vision transformer"):
+    with pytest.raises(ParameterError, match=r"crops: 'shared' .* vits14 is a vision transformer"):
         change(config=config, **wanted)
-    with pytest.raises(ParameterError, match="crops: 'shared' .* vits14 is a vision transformer"):
+    with pytest.raises(ParameterError, match=r"crops: 'shared' .* vits14 is a vision transformer"):
         parameters.resolve(NodeParameters(crops="shared"), config, "fast")
     assert change(config=config, preset="balanced").crop_ratios == (1.0, 0.8)
 

@@ -111,6 +111,6 @@ def vit_checkpoint() -> Checkpoint:
     with small_vits():
         network = vit.VitDepthNetwork(VIT).eval().requires_grad_(False)
     network.trunk.positions.normal_(0, 0.3)
-    network.head.weight.normal_(0, 3.0)
+    network.head.weight.normal_(0, 0.6)
     network.head.bias.fill_(balanced(4.0))
     return Checkpoint(CheckpointConfig(network=VIT, space=SPACE), network)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import tyro
 from pydantic import ValidationError
 
+from fourier_depth_ros.cli.assemble import assemble
 from fourier_depth_ros.cli.benchmark import benchmark
 from fourier_depth_ros.cli.camera import camera
 from fourier_depth_ros.cli.demo import demo
@@ -36,6 +37,7 @@ COMMANDS: dict[str, Callable[..., int | None]] = {
     "teach": teach,
     "grow": grow,
     "simulate": simulate,
+    "assemble": assemble,
     "export": export,
     "benchmark": benchmark,
     "demo": demo,

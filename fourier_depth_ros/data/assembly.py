@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -12,9 +11,12 @@ import cv2
 import numpy as np
 from jaxtyping import Float32, Shaped, UInt8
 
+from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.data.clones import Clone, fetch_commit, find_clone
 from fourier_depth_ros.data.pairing import Pair, find_pairs
-from fourier_depth_ros.data.places import SPLITS, DepthFile, Place
+from fourier_depth_ros.data.places import SPLITS, Place
+from fourier_depth_ros.data.reading import read_color, read_depth
+from fourier_depth_ros.data.registration import register_depth
 from fourier_depth_ros.files import whole_file
 from fourier_depth_ros.images.calibration import write_calibration
 from fourier_depth_ros.images.encodings import encode_depth
@@ -159,43 +161,26 @@ def read_frame(frame: Frame) -> tuple[bytes, Shaped[np.ndarray, "height width"]]
     """
     place, pair = frame.place, frame.pair
     content = frame.clone.read(pair.color)
-    bgr = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
-    depth = read_depth(frame.clone.read(pair.depth), pair.depth, place.depth)
-    for file, pixels in ((pair.color, bgr), (pair.depth, depth)):
-        if pixels is None:
-            raise ValueError(f"{file} is no picture that OpenCV can decode")
-        height, width = pixels.shape[:2]
-        if (width, height) != place.size:
-            wanted = "{} x {}".format(*place.size)
-            raise ValueError(f"{file} is {width} x {height}, the manifest says {wanted}")
+    raw = content if pair.depth == pair.color else frame.clone.read(pair.depth)
+    bgr = read_color(content, pair.color)
+    depth = read_depth(raw, pair.depth, place.depth)
+    size = place.depth_camera.size if place.depth_camera else place.size
+    _check_size(pair.color, bgr, place.size)
+    _check_size(pair.depth, depth, size)
+    if place.depth_camera:
+        camera = Intrinsics(*place.depth_camera.intrinsics, *size)
+        color = Intrinsics(*place.intrinsics, *place.size)
+        depth = register_depth(depth, camera, color, place.depth_camera.translation)
     if place.shrink > 1 or place.turn or not pair.color.lower().endswith(_COPIED):
         content = _encode(_suffix(frame), _upright(_shrunk_color(bgr, place.shrink), place.turn))
     depth = _upright(_shrunk_depth(depth, place.shrink), place.turn)
     return content, encode_depth(depth, "16UC1")
 
 
-def read_depth(
-    content: bytes, name: str, reading: DepthFile
-) -> Float32[np.ndarray, "height width"]:
-    """Depth [m] in a picture of one channel (PNG, PGM, TIFF) or a .npy array; NaN is invalid.
-
-    Raises:
-        ValueError: it cannot be read, or has several channels, or is not 16 bit but rotated.
-    """
-    if name.lower().endswith(".npy"):
-        raw = np.load(io.BytesIO(content), allow_pickle=False).squeeze()
-    else:
-        raw = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if raw is None or raw.ndim != 2:
-        raise ValueError(f"{name} is no picture or array of one channel")
-    if reading.rotate_bits:
-        if raw.dtype != np.uint16:
-            raise ValueError(f"{name} is {raw.dtype}; only 16 bit can be rotated")
-        raw = (raw >> reading.rotate_bits) | (raw << (16 - reading.rotate_bits))
-    depth = raw * reading.unit
-    valid = np.isfinite(depth) & (depth > 0) & (depth <= (reading.farthest or np.inf))
-    valid &= ~np.isin(raw, reading.invalid)
-    return np.where(valid, depth, np.nan).astype(np.float32)
+def _check_size(file: str, pixels: np.ndarray, size: tuple[int, int]) -> None:
+    height, width = pixels.shape[:2]
+    if (width, height) != size:
+        raise ValueError(f"{file} is {width} x {height}, the manifest says {size[0]} x {size[1]}")
 
 
 def _shrunk_color(
@@ -256,8 +241,6 @@ def table(frames: Sequence[Frame]) -> str:
         kinds = ", ".join(sorted({frame.place.kind for frame in row}))
         places = len({frame.place.name for frame in row})
         numbers = [sum(frame.place.split == split for frame in row) for split in SPLITS]
-        numbers = " | ".join(str(count or "") for count in counts)
-        lines.append(
-            f"| [{name}]({source}) | {camera} | {kinds} | {places} | {numbers} | {licence} |"
-        )
+        cells = [f"[{name}]({source})", camera, kinds, places, *(n or "" for n in numbers), licence]
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines)

@@ -20,6 +20,9 @@ SPLITS = ("train", "fit", "validation")
 Split = Literal["train", "fit", "validation"]
 Kind = Literal["near", "robot", "corridor", "person", "room", "table", "hall", "stairs"]
 Positive = Annotated[float, Field(gt=0)]
+Camera = Annotated[
+    tuple[Positive, Positive, float, float], Field(description="(fx, fy, cx, cy) [px]")
+]
 
 
 class Pairs(Settings):
@@ -30,7 +33,9 @@ class Pairs(Settings):
     """
 
     color: str = Field(min_length=1, description="colour file or pattern, from the root")
-    depth: str = Field(min_length=1, description="depth file or pattern, from the root")
+    depth: str = Field(
+        min_length=1, description="depth file or pattern; that of a .pcd is the colour's"
+    )
     by: Literal["name", "number", "order", "time"] = Field(
         "name",
         description="name: the same text for *; number: the same last number in it; order: the "
@@ -60,6 +65,16 @@ class DepthFile(Settings):
     )
 
 
+class DepthCamera(Settings):
+    """The depth camera, where its pictures are not registered to colour yet."""
+
+    size: tuple[int, int] = Field(description="(width, height) of the depth files [px]")
+    intrinsics: Camera
+    translation: tuple[float, float, float] = Field(
+        description="of the depth camera's origin in the colour camera's frame [m]"
+    )
+
+
 class Place(Settings):
     """One place (a room, a desk, a sequence) in one repository, seen by one camera."""
 
@@ -73,12 +88,13 @@ class Place(Settings):
     group: str = Field("", description="of places that are one physical room: a name in common")
     note: str = Field("", description="what is odd, for readers")
     size: tuple[int, int] = Field(description="(width, height) of the colour files [px]")
-    intrinsics: tuple[Positive, Positive, float, float] = Field(
-        description="(fx, fy, cx, cy) of the colour files [px]"
-    )
+    intrinsics: Camera = Field(description="of the colour files")
     assumed: bool = Field(False, description="the intrinsics are the camera model's usual ones")
     pairs: tuple[Pairs, ...] = Field(min_length=1)
     depth: DepthFile = DepthFile()
+    depth_camera: DepthCamera | None = Field(
+        None, description="where depth is not registered to colour: what it takes to do that"
+    )
     turn: Literal[0, 90, 180, 270] = Field(0, description="clockwise, to stand upright [degrees]")
     shrink: int = Field(1, ge=1, le=8, description="sides are divided by it, before turning")
 

@@ -58,6 +58,7 @@ class DepthFile(Settings):
     """What a depth file's numbers mean. 0, what is not finite and what is negative is invalid."""
 
     unit: Positive = Field(0.001, description="metres that a depth of 1 means")
+    nearest: float = Field(0.0, ge=0, description="nearer than that depth is invalid [m]")
     farthest: Positive | None = Field(None, description="beyond it depth is invalid [m]")
     invalid: tuple[float, ...] = Field((), description="other numbers that mean: no depth")
     rotate_bits: int = Field(

@@ -34,13 +34,7 @@ def read_depth(
     Raises:
         ValueError: it cannot be read, or has several channels, or is not 16 bit but rotated.
     """
-    suffix = name.lower().rpartition(".")[2]
-    if suffix == "npy":
-        raw = np.load(io.BytesIO(content), allow_pickle=False).squeeze()
-    elif suffix == "pcd":
-        raw = read_pcd(content)[1]
-    else:
-        raw = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    raw = _numbers(content, name.lower().rpartition(".")[2])
     if raw is None or raw.ndim != 2:
         raise ValueError(f"{name} is no picture or array of one channel")
     if reading.rotate_bits:
@@ -49,5 +43,19 @@ def read_depth(
         raw = (raw >> reading.rotate_bits) | (raw << (16 - reading.rotate_bits))
     depth = raw * reading.unit
     valid = np.isfinite(depth) & (depth > 0) & (depth <= (reading.farthest or np.inf))
-    valid &= ~np.isin(raw, reading.invalid)
+    valid &= (depth >= reading.nearest) & ~np.isin(raw, reading.invalid)
     return np.where(valid, depth, np.nan).astype(np.float32)
+
+
+def _numbers(content: bytes, suffix: str) -> np.ndarray | None:
+    if suffix == "pcd":
+        return read_pcd(content)[1]
+    if not content:
+        return None
+    if suffix == "npy":
+        try:
+            array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
+        except (ValueError, EOFError):  # it takes anything else for a pickle
+            return None
+        return array.squeeze()
+    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)

@@ -117,6 +117,8 @@ MISTAKES = [
     ("grow resnet18_rooms o --trunk vgg", 2, "Expected one of ('resnet18', 'resnet34', "),
     ("simulate o --rooms 0", 1, "rooms is 0, expected 1 or more"),
     ("simulate o --workers -1", 1, "workers is -1, expected 0 or more"),
+    ("assemble nowhere.yaml o --clones c", 1, "nowhere.yaml does not exist; give a manifest"),
+    ("assemble whole.yaml o --clones c", 1, "whole.yaml: places is missing"),
     ("export resnet18_rooms o.engine", 1, "o.engine ends neither in .onnx nor"),
     ("export resnet18_rooms o.int8.xml", 1, "int8 is calibrated on pictures"),
     ("export resnet18_rooms a.png/o.onnx", 1, "out: nothing can be written into a.png"),

@@ -8,6 +8,7 @@ depth = estimator.predict(image).depth
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def load(name_or_path: str = "auto", device: str = "auto", preset: str = "auto")
 
     Args:
         name_or_path: a checkpoint file, a name in models/ such as 'resnet18_rooms', or 'auto': what
-            the node takes on this device.
+            the node takes on this machine (docs/speed.md); a logged warning says which, and why.
         device: "auto" (CUDA if there is any), "cpu", "cuda" or "cuda:N".
         preset: fast, balanced, accurate or paper; "auto": fast on a CPU, accurate on CUDA.
 
@@ -31,11 +32,11 @@ def load(name_or_path: str = "auto", device: str = "auto", preset: str = "auto")
         CheckpointError: a file that is no checkpoint, see load_checkpoint.
         ValueError: the device is not there, or no such preset.
     """
-    from fourier_depth_ros.core.estimator import resolve_device
-    from fourier_depth_ros.resources import find_checkpoint
-    from fourier_depth_ros.runtime import open_estimator
+    from fourier_depth_ros.runtime import choose_checkpoint, open_estimator
 
-    path, _ = find_checkpoint(name_or_path, resolve_device(device).type == "cuda")
+    path, why = choose_checkpoint(name_or_path, device)
+    if why:  # a warning, for it is seen by default: on another machine depth would be another's
+        logging.getLogger(__name__).warning("checkpoint: %s", why)
     estimator = open_estimator(path, device=device)
     estimator.use(preset)
     return estimator

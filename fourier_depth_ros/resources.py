@@ -47,42 +47,79 @@ def cache_directory(part: str) -> Path:
     return directory
 
 
-def find_checkpoint(name: str, cuda: bool, device: str = "auto") -> tuple[Path, str]:
+def find_checkpoint(
+    name: str,
+    cuda: bool,
+    device: str = "auto",
+    *,
+    bfloat16: bool = False,
+    openvino: bool = False,
+    two_cores: bool = False,
+) -> tuple[Path, str]:
     """The checkpoint file behind a path, a name in models/ ('resnet18_rooms') or 'auto'.
 
-    'auto' is a ResNet-152 where CUDA is used and there is such a file, else the ResNet-18. Returns
-    the path, and a sentence that says why where the small network stands in for the paper's, or ''.
+    'auto' is, on CUDA, the first there is of: a ResNet-152, a vision transformer, a ResNet-18. On a
+    CPU it is the vision transformer where one crop of it, the fast preset, holds 10 Hz: by OpenVINO
+    in bfloat16 on two cores (docs/speed.md); else a ResNet-18. Of several alike it is the first by
+    name, of the ResNet-18s resnet18_indoor before all others. Returns the path, and for 'auto' a
+    sentence that says which and why, else ''.
+
+    What the machine can do, `fourier_depth_ros.runtime.choose_checkpoint` finds out: this module
+    knows no torch. Without it 'auto' on a CPU is the ResNet-18.
 
     Args:
         name: of the checkpoint.
         cuda: whether this machine has CUDA.
         device: what was asked for; "cpu" leaves CUDA alone.
+        bfloat16: whether the network would run in bfloat16 that the CPU computes natively.
+        openvino: whether OpenVINO would run it.
+        two_cores: whether there are two cores or more.
 
     Raises:
         FileNotFoundError: no such file; the text lists the names that there are.
     """
+    models = share_directory() / "models"
+    names = sorted(file.stem for file in models.glob("*.safetensors"))
     if name != "auto":
-        given = Path(name).expanduser()
-        installed = share_directory() / "models" / f"{name}.safetensors"
-        for path in (given, installed):
+        for path in (Path(name).expanduser(), models / f"{name}.safetensors"):
             if path.is_file():
                 return path, ""
         raise FileNotFoundError(
-            f"checkpoint: '{name}' is neither a file nor one of {', '.join(_names()) or 'none'} in "
-            f"{share_directory() / 'models'}"
+            f"checkpoint: '{name}' is neither a file nor one of {', '.join(names) or 'none'} in "
+            f"{models}"
         )
-    names = _names()
-    cpu = device == "cpu"
-    large = [file for file in names if cuda and not cpu and file.startswith("resnet152")]
-    small = [file for file in names if file.startswith("resnet18")]
-    if not large + small:
-        raise FileNotFoundError(f"no checkpoint in {share_directory() / 'models'}; give a path")
-    chosen = (large + small)[0]
-    lack = "no ResNet-152 is in models/" if cuda else "this machine has no CUDA"
-    lack = "device is cpu" if cpu else lack
-    why = "" if large else f"'auto' chose {chosen}, the small network: {lack}"
-    return share_directory() / "models" / f"{chosen}.safetensors", why
+    vit = _first(names, "vits")
+    small = _first(names, "resnet18_indoor") or _first(names, "resnet18")
+    if cuda and device != "cpu":
+        large = _first(names, "resnet152")
+        chosen, why = large or vit or small, "there is CUDA"
+        if not large:
+            why += ", no ResNet-152" if vit else ", neither a ResNet-152 nor a vision transformer"
+            why += " is in models/"
+    else:
+        slow = _slow(vit, bfloat16, openvino, two_cores)
+        chosen = vit if vit and not slow else small
+        why = "device is cpu" if device == "cpu" else "this machine has no CUDA"
+        if vit:
+            why += f", and {slow or 'OpenVINO takes 0.05 s a crop of it: fast holds 10 Hz'}"
+    if not chosen:
+        there = f" or a name: {', '.join(names)}" if names else ""
+        raise FileNotFoundError(f"no checkpoint for 'auto' in {models}; give a path{there}")
+    what = f"{chosen}, the small network" if chosen == small else chosen
+    return models / f"{chosen}.safetensors", f"'auto' chose {what}: {why}"
 
 
-def _names() -> list[str]:
-    return sorted(file.stem for file in (share_directory() / "models").glob("*.safetensors"))
+def _first(names: list[str], start: str) -> str:
+    return next((name for name in names if name.startswith(start)), "")
+
+
+def _slow(vit: str, bfloat16: bool, openvino: bool, two_cores: bool) -> str:
+    """Why the vision transformer is too slow for this CPU; '' where fast holds 10 Hz."""
+    better = f"set checkpoint: {vit} for better depth"
+    if not openvino:
+        return f"without OpenVINO {vit} may not hold 10 Hz; {better}, but slower"
+    if not two_cores:
+        return f"on one core {vit} may not hold 10 Hz; {better}, but slower"
+    if not bfloat16:  # measured: docs/speed.md
+        return f"without bfloat16 {vit} would take 0.12 s a crop; {better} at 8 Hz"
+    return ""

@@ -1,5 +1,8 @@
 """Which checkpoint a name means."""
 
+import subprocess
+import sys
+
 import pytest
 
 from fourier_depth_ros import resources
@@ -16,14 +19,100 @@ def models(tmp_path, monkeypatch):
     return folder
 
 
-def test_auto_is_the_papers_network_on_cuda_and_the_small_one_elsewhere(models):
-    path, why = find_checkpoint("auto", cuda=True)
-    assert (path.stem, why) == ("resnet152_nyu", "")
-    path, why = find_checkpoint("auto", cuda=False)
-    assert (path.stem, "no CUDA" in why) == ("resnet18_rooms", True)
-    (models / "resnet152_nyu.safetensors").unlink()
-    path, why = find_checkpoint("auto", cuda=True)
-    assert (path.stem, "no ResNet-152" in why) == ("resnet18_rooms", True)
+def put(folder, *names):
+    """These files, and no others."""
+    for file in folder.iterdir():
+        file.unlink()
+    for name in names:
+        (folder / f"{name}.safetensors").touch()
+
+
+RESNETS = ("resnet18_rooms", "resnet50_rooms")
+SHIPPED = (*RESNETS, "resnet18_indoor", "vits_indoor")
+#: A CPU on which the vision transformer holds 10 Hz.
+FAST = {"bfloat16": True, "openvino": True, "two_cores": True}
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen", "why"),
+    [
+        ((*SHIPPED, "resnet152_nyu"), "resnet152_nyu", ": there is CUDA"),
+        (SHIPPED, "vits_indoor", ": there is CUDA, no ResNet-152 is in models/"),
+        (
+            (*RESNETS, "resnet18_indoor"),
+            "resnet18_indoor",
+            ", the small network: there is CUDA, neither a ResNet-152 nor a vision transformer is "
+            "in models/",
+        ),
+        (
+            RESNETS,
+            "resnet18_rooms",
+            ", the small network: there is CUDA, neither a ResNet-152 nor a vision transformer is "
+            "in models/",
+        ),
+    ],
+)
+@pytest.mark.parametrize("cpu", [{}, FAST])
+def test_on_cuda_auto_is_the_largest_there_is(models, names, chosen, why, cpu):
+    put(models, *names)
+    for device in ("auto", "cuda", "cuda:1"):
+        path, sentence = find_checkpoint("auto", True, device, **cpu)
+        assert path == models / f"{chosen}.safetensors"
+        assert sentence == f"'auto' chose {chosen}{why}"
+
+
+def test_on_a_cpu_auto_is_the_vision_transformer_where_it_holds_10_hz(models):
+    put(models, *SHIPPED, "resnet152_nyu")
+    path, why = find_checkpoint("auto", cuda=False, **FAST)
+    assert path == models / "vits_indoor.safetensors"
+    assert why == (
+        "'auto' chose vits_indoor: this machine has no CUDA, and OpenVINO takes 0.05 s a crop of "
+        "it: fast holds 10 Hz"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lacking", "why"),
+    [
+        (
+            "bfloat16",
+            "without bfloat16 vits_indoor would take 0.12 s a crop; set checkpoint: vits_indoor "
+            "for better depth at 8 Hz",
+        ),
+        (
+            "openvino",
+            "without OpenVINO vits_indoor may not hold 10 Hz; set checkpoint: vits_indoor for "
+            "better depth, but slower",
+        ),
+        (
+            "two_cores",
+            "on one core vits_indoor may not hold 10 Hz; set checkpoint: vits_indoor for better "
+            "depth, but slower",
+        ),
+    ],
+)
+def test_on_a_slower_cpu_it_is_the_resnet18_and_says_how_to_have_the_other(models, lacking, why):
+    put(models, *SHIPPED)
+    machine = {**FAST, lacking: False}
+    path, sentence = find_checkpoint("auto", cuda=True, device="cpu", **machine)
+    assert path == models / "resnet18_indoor.safetensors"
+    chose = "'auto' chose resnet18_indoor, the small network: device is cpu"
+    assert sentence == f"{chose}, and {why}"
+    (models / "resnet18_indoor.safetensors").unlink()
+    assert find_checkpoint("auto", False, **machine)[0].stem == "resnet18_rooms"
+
+
+def test_who_says_nothing_of_the_machine_gets_a_resnet18(models):
+    put(models, *SHIPPED)
+    assert find_checkpoint("auto", cuda=False)[0].stem == "resnet18_indoor"
+
+
+@pytest.mark.parametrize("machine", [{}, FAST])
+def test_with_resnets_alone_a_cpu_has_the_resnet18(models, machine):
+    put(models, *RESNETS, "resnet152_nyu")
+    path, why = find_checkpoint("auto", cuda=False, **machine)
+    assert path.stem == "resnet18_rooms"
+    assert why == "'auto' chose resnet18_rooms, the small network: this machine has no CUDA"
 
 
 def test_a_device_that_leaves_cuda_alone_is_the_reason_whatever_the_machine_has(models):
@@ -31,17 +120,14 @@ def test_a_device_that_leaves_cuda_alone_is_the_reason_whatever_the_machine_has(
         path, why = find_checkpoint("auto", cuda, device="cpu")
         assert path.stem == "resnet18_rooms"
         assert why == "'auto' chose resnet18_rooms, the small network: device is cpu"
-    for device in ("auto", "cuda", "cuda:1"):
-        assert find_checkpoint("auto", True, device)[0].stem == "resnet152_nyu"
 
 
 @pytest.mark.parametrize("cuda", [False, True])
-def test_of_several_as_deep_auto_is_the_first_by_name(models, cuda):
-    for file in models.iterdir():
-        file.unlink()
-    for name in ("resnet18_rooms", "resnet18_garage"):
-        (models / f"{name}.safetensors").touch()
-    assert find_checkpoint("auto", cuda)[0].stem == "resnet18_garage"
+def test_of_several_alike_auto_is_the_first_by_name(models, cuda):
+    put(models, "resnet18_rooms", "resnet18_garage")
+    assert find_checkpoint("auto", cuda, **FAST)[0].stem == "resnet18_garage"
+    put(models, "resnet18_rooms", "resnet18_garage", "vits_rooms", "vits_indoor")
+    assert find_checkpoint("auto", cuda, **FAST)[0].stem == "vits_indoor"
 
 
 def test_a_name_and_a_path_mean_that_file(models):
@@ -53,8 +139,20 @@ def test_a_name_and_a_path_mean_that_file(models):
 def test_what_is_not_there_is_named_with_what_is(models):
     with pytest.raises(FileNotFoundError, match=r"'resnet9'.* resnet152_nyu, resnet18_rooms"):
         find_checkpoint("resnet9", cuda=True)
-    for file in models.iterdir():
-        file.unlink()
+    put(models, "resnet50_rooms")
     for cuda in (False, True):
-        with pytest.raises(FileNotFoundError, match="give a path"):
+        with pytest.raises(FileNotFoundError, match="give a path or a name: resnet50_rooms"):
             find_checkpoint("auto", cuda=cuda)
+    put(models)
+    for cuda in (False, True):
+        with pytest.raises(FileNotFoundError, match=r"give a path$"):
+            find_checkpoint("auto", cuda=cuda)
+
+
+def test_finding_a_checkpoint_imports_no_torch():
+    code = (
+        "import sys; from fourier_depth_ros.resources import find_checkpoint; "
+        "find_checkpoint('auto', cuda=False); print('torch' in sys.modules, end='')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout == "False"

@@ -43,7 +43,8 @@ def evaluate(
     Args:
         data: RGB-D data; may be given several times.
         checkpoint: path or name of a checkpoint; several are compared with the first, such as one
-            trained with the Euclidean loss and one with the DBE loss.
+            trained with the Euclidean loss and one with the DBE loss; auto, or none: what the node
+            takes on this machine.
         json: write all figures to this file.
         page: draw the best, median and worst pictures, and the zoom rule, into this PNG.
         nyu: the pictures are of NYUv2 (480 x 640, or 427 x 561 cropped): its crops count.
@@ -52,6 +53,7 @@ def evaluate(
         reading: how to read the data.
     """
     import json as json_module
+    import sys
 
     from fourier_depth_ros.cli.outputs import prepare_file
     from fourier_depth_ros.data.nyu import NyuDepth
@@ -60,7 +62,10 @@ def evaluate(
 
     sets = open_all(data, reading)
     nyu = nyu or all(isinstance(dataset, NyuDepth) for dataset in sets)
-    paths = _by_name([find_checkpoint(name, cuda=False)[0] for name in checkpoint or ("auto",)])
+    names = checkpoint or ("auto",)
+    for name in names:
+        if name != "auto":
+            find_checkpoint(name, cuda=False)
     for flag, file in (("json", json), ("page", page)):
         if file is not None:
             prepare_file(flag, file)
@@ -75,12 +80,18 @@ def evaluate(
     from fourier_depth_ros.evaluation.evaluate import evaluate_checkpoints
     from fourier_depth_ros.evaluation.page import write_page
     from fourier_depth_ros.evaluation.report import markdown, report
+    from fourier_depth_ros.runtime import choose_checkpoint
     from fourier_depth_ros.signals import stop_on_signals
 
     # a GPU's convolutions would round float32 to TF32, and the figures be its own
     torch.backends.cudnn.allow_tf32 = False
+    chosen = [choose_checkpoint(name, device) for name in names]
+    paths = _by_name([path for path, _ in chosen])
     checkpoints = {name: load_checkpoint(path) for name, path in paths.items()}
     with join_processes() as processes, stop_on_signals(WRITING) as stop:
+        for _, why in chosen:
+            if why and processes.first:
+                print(f"fourier-depth: {why}", file=sys.stderr)
         samples = RgbdCollection(sets, "evaluated" if processes.first else None)
         evaluation = evaluate_checkpoints(
             checkpoints, samples, nyu, device, precision, processes, stop

@@ -44,7 +44,7 @@ def fit(
         data: RGB-D data to fit on; may be given several times.
         held_out: data of other rooms, for the expected error only; may be given several times.
             Without it every fifth room of the data is held out.
-        checkpoint: path or name of the checkpoint to fit.
+        checkpoint: path or name of the checkpoint to fit; auto: what the node takes here.
         out: where the fitted checkpoint goes.
         crops: what to fit: corners (each crop passes the network by itself), shared (one pass of a
             zoomed picture a ratio) or both; the other keeps the fit that the checkpoint has.
@@ -65,7 +65,8 @@ def fit(
     ratios = CombinationSettings(crop_ratios=crop_ratios).crop_ratios
     sets = open_all(data, reading)
     held_out_sets = open_all(held_out, reading) if held_out else None
-    path, _ = find_checkpoint(checkpoint, cuda=False)
+    if checkpoint != "auto":
+        find_checkpoint(checkpoint, cuda=False)
     prepare_file("out", out)
 
     from fourier_depth_ros.core.checkpoint import load_checkpoint, save_checkpoint
@@ -73,8 +74,12 @@ def fit(
     from fourier_depth_ros.data.processes import join_processes
     from fourier_depth_ros.fitting.figure import can_draw, write_figure
     from fourier_depth_ros.fitting.fit import fit_combination
+    from fourier_depth_ros.runtime import choose_checkpoint
 
+    path, why = choose_checkpoint(checkpoint, device)
     with join_processes() as processes:
+        if why and processes.first:
+            print(f"fourier-depth: {why}", file=sys.stderr)
         names = ("to fit on", "held out") if processes.first else (None, None)
         if held_out_sets is not None:
             to_fit = RgbdCollection(sets, names[0])

@@ -44,7 +44,7 @@ def predict(
     Args:
         images: pictures, or folders of pictures.
         out: folder for the results.
-        checkpoint: path or name of a checkpoint.
+        checkpoint: path or name of a checkpoint; auto: as the node, and says which and why.
         crops: corners, or shared, which is faster and has presets of its own.
         preset: fast, balanced, accurate or paper; empty: fast on a CPU, accurate on CUDA.
         crop_ratios: crop ratios in place of a preset, such as 1.0 0.8.
@@ -80,9 +80,9 @@ def predict(
     from fourier_depth_ros.core.estimator import limit_depth
     from fourier_depth_ros.data.progress import track
     from fourier_depth_ros.images.writing import write_depth
-    from fourier_depth_ros.runtime import open_estimator
+    from fourier_depth_ros.runtime import choose_checkpoint, open_estimator
 
-    path, why = find_checkpoint(checkpoint, torch.cuda.is_available(), device)
+    path, why = choose_checkpoint(checkpoint, device)
     if why:
         print(f"fourier-depth: {why}", file=sys.stderr)
     estimator = open_estimator(path, device=device)

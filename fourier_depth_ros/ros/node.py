@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Sequence
 
 import rclpy
-import torch
 from diagnostic_msgs.msg import DiagnosticArray
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
@@ -20,7 +19,6 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_srvs.srv import Trigger
 
 from fourier_depth_ros.core.checkpoint import file_digest
-from fourier_depth_ros.resources import find_checkpoint
 from fourier_depth_ros.ros import parameters
 from fourier_depth_ros.ros.camera import Camera
 from fourier_depth_ros.ros.diagnostics import NodeState, diagnostics_msg
@@ -33,7 +31,7 @@ from fourier_depth_ros.ros.settings import NodeParameters
 from fourier_depth_ros.ros.spellings import ParameterError
 from fourier_depth_ros.ros.transport import use_shared_memory_profile
 from fourier_depth_ros.ros.worker import LatestWorker
-from fourier_depth_ros.runtime import open_estimator
+from fourier_depth_ros.runtime import choose_checkpoint, open_estimator
 from fourier_depth_ros.signals import Stop, stop_on_signals
 
 #: How soon a signal is noticed while nothing happens [s].
@@ -157,7 +155,9 @@ class DepthNode(LifecycleNode):
 
     def _load(self, settings: NodeParameters) -> tuple[PacedEstimator, NodeParameters]:
         device = settings.device
-        path, why = find_checkpoint(settings.checkpoint, torch.cuda.is_available(), device)
+        path, why = choose_checkpoint(
+            settings.checkpoint, device, settings.backend, settings.precision
+        )
         if why:
             self.get_logger().info(f"checkpoint: {why}")
         estimator = open_estimator(

@@ -4,6 +4,6 @@
 optional and imported only by the backend that needs it.
 """
 
-from fourier_depth_ros.runtime.choice import open_backend, open_estimator
+from fourier_depth_ros.runtime.choice import choose_checkpoint, open_backend, open_estimator
 
-__all__ = ["open_backend", "open_estimator"]
+__all__ = ["choose_checkpoint", "open_backend", "open_estimator"]

@@ -21,6 +21,7 @@ from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
 from terminals import open_terminal
 
+from fourier_depth_ros import resources
 from fourier_depth_ros.cli.evaluate import evaluate
 from fourier_depth_ros.cli.fit import fit
 from fourier_depth_ros.core.checkpoint import load_checkpoint, save_checkpoint
@@ -203,6 +204,20 @@ def read_all(terminal: int) -> None:
     with os.fdopen(terminal, "rb") as shown, contextlib.suppress(OSError):  # its users have ended
         while shown.read1():
             pass
+
+
+def test_auto_is_what_the_node_takes_and_says_so(data, tmp_path, monkeypatch, capsys):
+    (tmp_path / "models").mkdir()
+    shutil.copy(data / "network.safetensors", tmp_path / "models" / "resnet18_indoor.safetensors")
+    monkeypatch.setattr(resources, "share_directory", lambda: tmp_path)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    said = (
+        "fourier-depth: 'auto' chose resnet18_indoor, the small network: this machine has no CUDA"
+    )
+    evaluate(data=(data / "held",))
+    assert said in capsys.readouterr().err.splitlines()
+    fit(data=(data / "fit",), out=tmp_path / "fitted.safetensors", crop_ratios=(1.0, 0.8))
+    assert said in capsys.readouterr().err.splitlines()
 
 
 def test_a_place_that_cannot_be_written_is_refused_before_the_work(data, tmp_path):

@@ -269,9 +269,11 @@ def test_a_change_leaves_one_line_of_what_runs_now(graph, depths, mean_node):
 def test_a_start_without_cuda_is_no_warning(graph, start):
     node = start("-p", "device:=cpu")
     assert state(graph) == State.PRIMARY_STATE_ACTIVE
-    graph.spin(lambda: "'auto' chose resnet18" in node.output())
-    assert "[INFO]" in next(line for line in node.output().splitlines() if "'auto' chose" in line)
-    assert "device is cpu" in node.output()
+    graph.spin(lambda: "'auto' chose" in node.output())
+    (line,) = (line for line in node.output().splitlines() if "'auto' chose" in line)
+    assert "[INFO]" in line
+    assert "checkpoint: 'auto' chose " in line
+    assert "device is cpu" in line
     assert "[WARN]" not in node.output()
 
 

@@ -15,15 +15,13 @@ import torch.nn.functional as F
 from jaxtyping import Float, Num
 from torch import Tensor, nn
 
-from fourier_depth_ros.config import PATCH, NetworkConfig
+from fourier_depth_ros.config import PATCH, TAPS, NetworkConfig
 from fourier_depth_ros.core.network import IMAGENET_MEAN, IMAGENET_STD
 
 #: Channels of one attention head, in every DINOv2.
 _HEAD_CHANNELS = 64
 #: (channels, layers) of the trunks.
 TRUNKS = {"vits14": (384, 12)}
-#: The layers, counted from 1, whose tokens the decoder sees.
-TAPS = (3, 6, 9, 12)
 #: Channels of the decoder at 1, 2 and 4 cells a patch.
 _WIDTHS = (128, 96, 48)
 
@@ -72,11 +70,16 @@ class VisionTransformer(nn.Module):
         # not len(tokens): an export would take the number of crops for a constant
         return torch.cat((self.first.expand(tokens.shape[0], -1, -1), tokens), dim=1)
 
-    def after(self, tokens: Float[Tensor, "n tokens channels"], done: int) -> list[Tensor]:
-        """From the tokens after ``done`` layers, those after each of TAPS that is still to come."""
+    def after(
+        self, tokens: Float[Tensor, "n tokens channels"], done: int, last: int = TAPS[-1]
+    ) -> list[Tensor]:
+        """From the tokens after ``done`` layers, those after each of TAPS still to come.
+
+        ``last``: the layer to end with.
+        """
         taps = []
         for number, layer in enumerate(self.layers, start=1):
-            if number > done:
+            if done < number <= last:
                 tokens = layer(tokens)
                 if number in TAPS:
                     taps.append(tokens)
@@ -198,6 +201,17 @@ class VitDepthNetwork(nn.Module):
         """All below the head: the decoder's one feature map."""
         centred = self.centred(pictures)
         return (self.decoder(centred, self.trunk(centred)),)
+
+    def maps_above(
+        self,
+        pictures: Num[Tensor, "n 3 side side"],
+        known: Float[Tensor, "n taps tokens channels"],
+    ) -> tuple[Float[Tensor, "n _ _ _"]]:
+        """As ``maps``, without computing what is ``known``: the tokens after the first of TAPS."""
+        centred = self.centred(pictures)
+        taps = list(known.to(centred.dtype).unbind(dim=1))
+        later = self.trunk.after(taps[-1], TAPS[len(taps) - 1])
+        return (self.decoder(centred, taps + later),)
 
     def centred(self, pictures: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "n 3 side side"]:
         """The pictures as the trunk takes them: ImageNet's mean off, its deviation divided out."""

@@ -44,6 +44,7 @@ class PairCache(Sequence[Pair]):
     """The pairs in a cache folder: rgb.npy (uint8), depth.npy (float16) and meta.json."""
 
     def __init__(self, folder: Path) -> None:
+        self.name = folder.name
         meta = json.loads((folder / "meta.json").read_text(encoding="utf-8"))
         self.skipped: int = meta["skipped"]
         self._names: list[str] = meta["names"]

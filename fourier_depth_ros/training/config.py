@@ -15,6 +15,7 @@ import yaml
 from pydantic import ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fourier_depth_ros.config import (
+    TAPS,
     DepthSpace,
     DeviceName,
     NetworkConfig,
@@ -52,7 +53,10 @@ class AugmentConfig(Settings):
         0.0, ge=0, le=2, description="how often real cameras' faults befall a sample: cameras.py"
     )
     colour_ramp: float = Field(
-        0.3, ge=0, le=1, description="share of a stage over which colour and camera grow to it"
+        0.3,
+        ge=0,
+        le=1,
+        description="share of a stage over which colour and camera grow to it; 0 with views",
     )
 
 
@@ -102,11 +106,19 @@ class StageConfig(Settings):
         description="of a vision transformer: how many of the trunk's last layers learn; 0: the "
         "trunk stays as it is; None: all of it learns",
     )
+    views: int = Field(
+        0,
+        ge=0,
+        description="of a vision transformer with trunk_layers up to 9: so many samples of each "
+        "picture (times its set's weight) are made once, with the frozen layers' answers; 0: new "
+        "ones at every step",
+    )
     input_size: int = Field(224, ge=64, le=1024, description="side of the square input [px]")
     steps: int = Field(ge=1, description="optimiser steps")
     learning_rate: float = Field(gt=0, description="of the new layers, at its peak")
     trunk_rate: float = Field(0.1, ge=0, le=1, description="the trunk's rate over the new layers'")
     warmup_steps: int = Field(100, ge=0, description="steps of linear warm-up")
+    depth_weight: float = Field(1.0, ge=0, description="of the DBE loss, or the Euclidean one")
     log_weight: float = Field(
         0.0, ge=0, description="of |log d^ - log d|, beside the depth's loss; 0: the paper's alone"
     )
@@ -123,6 +135,13 @@ class StageConfig(Settings):
         "train", description="frozen: keep the start's statistics, for very small batches"
     )
     teacher: TeacherConfig | None = None
+
+    @property
+    def frozen_taps(self) -> tuple[int, ...]:
+        """Those of TAPS below all that learns, () if there is none."""
+        if self.trunk_layers is None:
+            return ()
+        return tuple(tap for tap in TAPS if tap <= TAPS[-1] - self.trunk_layers)
 
     @property
     def learns_depth_of_photographs(self) -> bool:
@@ -225,6 +244,11 @@ class TrainConfig(Settings):
                 raise ValueError(
                     f"stage {stage.name}: trunk_layers is for vision transformers; {self.trunk} "
                     f"learns as a whole, at trunk_rate"
+                )
+            if stage.views and not stage.frozen_taps:
+                raise ValueError(
+                    f"stage {stage.name}: views is for a vision transformer of which at most the "
+                    f"last {TAPS[-1] - TAPS[0]} layers learn; give trunk_layers, or leave views out"
                 )
             taught = stage.teacher
             if family == "vit" and taught is not None and (taught.features or taught.encoder):

@@ -29,6 +29,11 @@ class PairList(Sequence[Pair]):
         """How often each pair is drawn, in relation to one of a set of weight 1."""
         return [weight for _, _, weight in self._places]
 
+    @property
+    def keys(self) -> list[tuple[str, int, float]]:
+        """What tells one list from another: of each pair its cache's name, place and weight."""
+        return [(cache.name, place, weight) for cache, place, weight in self._places]
+
     def __add__(self, other: PairList) -> PairList:
         return PairList(self._places + other._places)
 

@@ -43,13 +43,15 @@ class Batch:
 
     crops: (n, 3, side, side) uint8 RGB. truth: (n, rows, columns) float32 [canonical m], NaN
     invalid. Of a teacher, or None: features (n, channels, k, k), k = the side of layer3's map;
-    taught, its depth, as truth.
+    taught, its depth, as truth. taps: (n, taps, tokens, channels) float16, the tokens after the
+    first of a vision transformer's TAPS where they were computed before (views.py), or None.
     """
 
     crops: Tensor
     truth: Tensor
     features: Tensor | None = None
     taught: Tensor | None = None
+    taps: Tensor | None = None
 
     @property
     def known(self) -> Tensor:
@@ -76,6 +78,7 @@ class Batch:
             self.truth.to(device),
             None if self.features is None else self.features.to(device),
             None if self.taught is None else self.taught.to(device),
+            None if self.taps is None else self.taps.to(device),
         )
 
 

@@ -26,6 +26,7 @@ from fourier_depth_ros.training.start import start_network
 from fourier_depth_ros.training.state import AveragedWeights, Progress, load_state
 from fourier_depth_ros.training.teacher.distillation import Student, TeacherMaps
 from fourier_depth_ros.training.teacher.features import Dinov2, load_dinov2
+from fourier_depth_ros.training.views import Views
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -77,7 +78,10 @@ def _pass_size(config: TrainConfig, processes: int) -> int:
 
 @dataclass(frozen=True, eq=False)
 class StageRun:
-    """One stage under way: ``model`` is ``student`` as Fabric wraps it; ``average`` is its EMA."""
+    """One stage under way: ``model`` is ``student`` as Fabric wraps it; ``average`` is its EMA.
+
+    ``views``: what the samples to learn from are drawn from, if they were made before.
+    """
 
     fabric: Fabric
     config: TrainConfig
@@ -91,6 +95,7 @@ class StageRun:
     train: SampleMaker
     held_out: SampleMaker
     encoder: Dinov2 | None
+    views: Views | None = None
 
     @property
     def folder(self) -> Path:
@@ -108,10 +113,11 @@ class StageRun:
         """For each step to go, this process's passes."""
         size = _pass_size(self.config, self.fabric.world_size)
         share = self.config.batch // self.fabric.world_size
+        source = self.train if self.views is None else self.views
 
         def passes(step: int) -> list[Batch]:
             first = step * self.config.batch + self.fabric.global_rank * share
-            return [self.train.training_batch(first + i, size) for i in range(0, share, size)]
+            return [source.training_batch(first + i, size) for i in range(0, share, size)]
 
         steps = range(self.progress.step, self.stage.steps)
         with closing(prefetch(passes, steps, self.config.workers)) as made:
@@ -204,7 +210,8 @@ def sample_makers(
     teacher = None
     if stage.teacher is not None:
         teacher = TeacherMaps.open(stage.teacher, data.train)
-    ramp = config.augment.colour_ramp * stage.steps * config.batch
+    # views are drawn in any order: none is the first
+    ramp = 0.0 if stage.views else config.augment.colour_ramp * stage.steps * config.batch
     # a seed of its own for each stage
     seed = config.seed * len(config.stages) + number
     common = (network, config.space, config.augment, seed, ramp)

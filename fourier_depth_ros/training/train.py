@@ -11,7 +11,7 @@ import logging
 import math
 import time
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,6 +39,7 @@ from fourier_depth_ros.training.stage import StageRun, launch, set_up
 from fourier_depth_ros.training.state import read_progress, save_state
 from fourier_depth_ros.training.teacher.distillation import feature_loss
 from fourier_depth_ros.training.validation import ValidationReport, held_out_samples, validate
+from fourier_depth_ros.training.views import make_views
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -123,11 +124,23 @@ def train_stage(
             return StageResult(stage.name, done.step, stage.steps, done.best, folder / BEST)
     folder.mkdir(parents=True, exist_ok=True)
     run = set_up(fabric, config, number, data)
-    progress = run.progress
-    log = TrainingLog(folder, progress.step, stage.steps, fabric.is_global_zero, config.tensorboard)
+    with stop_on_signals(SAVING) as stop:
+        if stage.views:
+            run = replace(run, views=make_views(run, data, deadline, stop))
+        signal = stop.number
+        if not stage.views or run.views is not None:
+            signal = take_steps(run, data, deadline, stop)
+    done = run.progress
+    return StageResult(stage.name, done.step, stage.steps, done.best, folder / BEST, signal)
+
+
+def take_steps(run: StageRun, data: TrainingData, deadline: float, stop: Stop) -> int:
+    """The loop: the steps to go, and what is due after each; the signal that ended it, or 0."""
+    fabric, config, stage, progress = run.fabric, run.config, run.stage, run.progress
+    log = TrainingLog(run.folder, progress.step, stage.steps, fabric.is_global_zero, config.tensorboard)
     epoch = max(1, round(len(Epochs.of(data.train.weights)) / config.batch))
 
-    with stop_on_signals(SAVING) as stop, closing(log), closing(run.batches()) as batches:
+    with closing(log), closing(run.batches()) as batches:
         schedule = Schedule(fabric, config, stage, epoch, deadline, stop)
         # a signal may have come between a step and its validation
         taken = [None] if progress.validation_due else []
@@ -147,8 +160,7 @@ def train_stage(
             if due.stop:
                 break
         fabric.barrier()  # the next stage reads what the first process wrote
-        signal = schedule.agree_on_signal()  # or one that came last would be lost
-    return StageResult(stage.name, progress.step, stage.steps, progress.best, folder / BEST, signal)
+        return schedule.agree_on_signal()  # or one that came last would be lost
 
 
 def take_step(run: StageRun, log: TrainingLog, passes: list[Batch]) -> None:
@@ -184,8 +196,9 @@ def compute_gradients(run: StageRun, passes: list[Batch]) -> dict[str, Tensor]:
     sums: dict[str, Tensor] = {}
     for i, batch in enumerate(passes):
         with fabric.no_backward_sync(run.model, enabled=i < len(passes) - 1):
-            output, maps = run.model(batch.crops)
-            losses = {"truth": shares[i, 0] * depth_loss(output, batch.truth, space)}
+            output, maps = run.model(batch.crops, batch.taps)
+            balanced = shares[i, 0] * depth_loss(output, batch.truth, space)
+            losses = {"truth": stage.depth_weight * balanced}
             if stage.log_weight:
                 known = batch.truth.isfinite()
                 relative = shares[i, 0] * log_depth_loss(output, batch.truth, known, space)

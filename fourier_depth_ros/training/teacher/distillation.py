@@ -19,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fourier_depth_ros.core.networks import DepthNetwork
+from fourier_depth_ros.core.vit import VitDepthNetwork
 from fourier_depth_ros.training.cache import Pair
 from fourier_depth_ros.training.config import TeacherConfig
 
@@ -117,16 +118,30 @@ class Student(nn.Module):
 
         return keep
 
-    def forward(self, crops: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """(n, rows, columns) float32 in the output space, and each tap's (n, channels, h, w)."""
-        output = forward_float32_head(self.network, crops)
+    def forward(
+        self, crops: Tensor, taps: Tensor | None = None
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """(n, rows, columns) float32 in the output space, and each tap's (n, channels, h, w).
+
+        ``taps``: as Batch has them.
+        """
+        output = forward_float32_head(self.network, crops, taps)
         maps = {name: conv(self._maps.pop(name)) for name, conv in self.to_teacher.items()}
         return output, maps
 
 
-def forward_float32_head(network: DepthNetwork, crops: Tensor) -> Tensor:
-    """network(crops), with the head in float32 whatever autocast does to the rest."""
-    maps = network.maps(crops)
+def forward_float32_head(
+    network: DepthNetwork, crops: Tensor, taps: Tensor | None = None
+) -> Tensor:
+    """network(crops), with the head in float32 whatever autocast does to the rest.
+
+    ``taps``: of a vision transformer, what its frozen layers answer, if that is known.
+    """
+    if taps is None:
+        maps = network.maps(crops)
+    else:
+        assert isinstance(network, VitDepthNetwork)
+        maps = network.maps_above(crops, taps)
     with torch.autocast(crops.device.type, enabled=False):
         return network.head.answer(maps, 0)
 

@@ -29,6 +29,8 @@ STRIDE = 32
 #: A patch of the vision transformers' input has this side [px], and so many cells of the depth map
 #: along it.
 PATCH, PATCH_CELLS = 14, 4
+#: The layers of a vision transformer, counted from 1, whose tokens the decoder sees.
+TAPS = (3, 6, 9, 12)
 #: Below it the corners of a zoomed picture hardly overlap; the paper's smallest is 0.6.
 SMALLEST_SHARED_RATIO = 0.58
 #: How far a ratio may be from a possible one and still mean it.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -159,6 +160,36 @@ def _collate(samples: Sequence[_Sample]) -> Batch:
 def _stack(parts: Sequence[Tensor | None]) -> Tensor | None:
     known = [part for part in parts if part is not None]
     return torch.stack(known) if known else None
+
+
+@dataclass(frozen=True, eq=False)
+class Views:
+    """Samples that were made before (views.py): in every epoch each once, in an order of its own.
+
+    records: (samples,) of the fields crops (side, side, 3), truth, taps and, of a teacher, taught;
+    else as Batch has them. seed: what the orders follow from.
+    """
+
+    records: np.ndarray
+    seed: int
+
+    def training_batch(self, first: int, count: int) -> Batch:
+        """Samples first .. first + count - 1 of the stage."""
+        total = len(self.records)
+        drawn = (divmod(sample, total) for sample in range(first, first + count))
+        places = [_permutation(total, self.seed, epoch)[place] for epoch, place in drawn]
+
+        def read(name: str) -> Tensor:
+            return torch.from_numpy(self.records[name][places])
+
+        taught = read("taught") if "taught" in (self.records.dtype.names or ()) else None
+        crops = read("crops").permute(0, 3, 1, 2)
+        return Batch(crops, read("truth"), taught=taught, taps=read("taps"))
+
+
+@lru_cache(maxsize=4)
+def _permutation(total: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng((seed, 2, epoch)).permutation(total)
 
 
 def prefetch(make: Callable[[int], T], numbers: Sequence[int], workers: int) -> Generator[T]:

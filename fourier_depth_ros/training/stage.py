@@ -21,12 +21,11 @@ from fourier_depth_ros.core.vit import VitDepthNetwork
 from fourier_depth_ros.training.config import BEST, STATE, StageConfig, TrainConfig
 from fourier_depth_ros.training.epochs import Epochs
 from fourier_depth_ros.training.pairs import TrainingData
-from fourier_depth_ros.training.samples import Batch, SampleMaker, prefetch
+from fourier_depth_ros.training.samples import Batch, SampleMaker, Views, prefetch
 from fourier_depth_ros.training.start import start_network
 from fourier_depth_ros.training.state import AveragedWeights, Progress, load_state
 from fourier_depth_ros.training.teacher.distillation import Student, TeacherMaps
 from fourier_depth_ros.training.teacher.features import Dinov2, load_dinov2
-from fourier_depth_ros.training.views import Views
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric

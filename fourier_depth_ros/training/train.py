@@ -137,7 +137,9 @@ def train_stage(
 def take_steps(run: StageRun, data: TrainingData, deadline: float, stop: Stop) -> int:
     """The loop: the steps to go, and what is due after each; the signal that ended it, or 0."""
     fabric, config, stage, progress = run.fabric, run.config, run.stage, run.progress
-    log = TrainingLog(run.folder, progress.step, stage.steps, fabric.is_global_zero, config.tensorboard)
+    log = TrainingLog(
+        run.folder, progress.step, stage.steps, fabric.is_global_zero, config.tensorboard
+    )
     epoch = max(1, round(len(Epochs.of(data.train.weights)) / config.batch))
 
     with closing(log), closing(run.batches()) as batches:

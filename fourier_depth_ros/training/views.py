@@ -15,10 +15,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -30,46 +27,14 @@ from fourier_depth_ros.data.progress import track
 from fourier_depth_ros.files import whole_folder
 from fourier_depth_ros.signals import Stop
 from fourier_depth_ros.training.pairs import TrainingData
-from fourier_depth_ros.training.samples import Batch, prefetch
-
-if TYPE_CHECKING:
-    from fourier_depth_ros.training.stage import StageRun
+from fourier_depth_ros.training.samples import Batch, Views, prefetch
+from fourier_depth_ros.training.stage import StageRun
 
 VERSION = 1
 #: Files in the folder of a stage's views: a record of each, and whether it is there (bool).
 VIEWS, MADE = "views.npy", "made.npy"
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class Views:
-    """Samples to draw from: in every epoch each of them once, in an order of its own.
-
-    records: (samples,) of the fields crops (side, side, 3), truth, taps and, of a teacher, taught;
-    else as Batch has them. seed: what the orders follow from.
-    """
-
-    records: np.ndarray
-    seed: int
-
-    def training_batch(self, first: int, count: int) -> Batch:
-        """Samples first .. first + count - 1 of the stage."""
-        total = len(self.records)
-        drawn = (divmod(sample, total) for sample in range(first, first + count))
-        places = [_order(total, self.seed, epoch)[place] for epoch, place in drawn]
-
-        def read(name: str) -> Tensor:
-            return torch.from_numpy(self.records[name][places])
-
-        taught = read("taught") if "taught" in (self.records.dtype.names or ()) else None
-        crops = read("crops").permute(0, 3, 1, 2)
-        return Batch(crops, read("truth"), taught=taught, taps=read("taps"))
-
-
-@lru_cache(maxsize=4)
-def _order(total: int, seed: int, epoch: int) -> np.ndarray:
-    return np.random.default_rng((seed, 2, epoch)).permutation(total)
 
 
 def make_views(run: StageRun, data: TrainingData, deadline: float, stop: Stop) -> Views | None:

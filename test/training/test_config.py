@@ -63,6 +63,15 @@ def test_stage_two_of_nyu_starts_from_what_stage_one_leaves():
         ({"space": {"max_depth": 15.0}}, "reaches the vertex of g at 15 m"),
         ({"stages": [stage(trunk_layers=3)]}, "stage1: trunk_layers is for vision transformers"),
         ({"trunk": "vits14"}, "stage stage1: input_size 64 is no multiple of 14"),
+        ({"stages": [stage(views=2)]}, "stage1: views is for a vision transformer of which at"),
+        (
+            {"trunk": "vits14", "stages": [stage(input_size=70, views=2)]},
+            "stage1: views is for a vision transformer of which at most the last 9 layers learn",
+        ),
+        (
+            {"trunk": "vits14", "stages": [stage(input_size=70, trunk_layers=10, views=2)]},
+            "stage1: views is for a vision transformer of which at most the last 9 layers learn",
+        ),
         (
             {"trunk": "vits14", "stages": [stage(input_size=70, modified=True)]},
             "stage stage1: modified: vits14 has no blocks to modify",

@@ -257,7 +257,8 @@ def gradients(run, passes):
 
 def test_passes_make_the_gradient_of_the_whole_batch(data, tmp_path):
     """Also where they hold unlike numbers of valid cells: N is the whole batch's."""
-    ours = {"log_weight": 0.7, "scale_invariant_weight": 0.6, "gradient_weight": 0.4}
+    ours = {"depth_weight": 0.3, "log_weight": 0.7}
+    ours |= {"scale_invariant_weight": 0.6, "gradient_weight": 0.4}
     stages = [stage(teacher=teacher(data), mean_weight=0.25, batch_norm="frozen", **ours)]
     run = set_up_run(run_config(data, tmp_path, stages=stages))
     batch = random_batch(4, holes=[(0, 3), (1, 20), (3, 0)])
@@ -273,7 +274,7 @@ def test_passes_make_the_gradient_of_the_whole_batch(data, tmp_path):
     # the losses themselves, in float64 by the formula: 1 / 2N sum (u - g(d))^2
     with torch.no_grad():
         u = run.student(batch.crops)[0].double()
-    for name, depth, weight in (("truth", batch.truth, 1.0), ("taught", batch.taught, 0.5)):
+    for name, depth, weight in (("truth", batch.truth, 0.3), ("taught", batch.taught, 0.5)):
         known = depth.isfinite()
         errors = u[known] - balanced(depth[known].double())
         by_hand = weight * errors.square().mean().item() / 2

@@ -110,8 +110,9 @@ def _make(
                     saved = time.monotonic()
                 for part in parts[turn : turn + world]:
                     yield from part
-                ended = stop.came or time.monotonic() >= deadline
-                if fabric.all_reduce(torch.tensor(float(ended)), reduce_op="max") > 0:
+                ended = float(stop.came or time.monotonic() >= deadline)
+                all_ended = torch.tensor(ended, device=fabric.device)
+                if fabric.all_reduce(all_ended, reduce_op="max") > 0:
                     break
     finally:
         save()

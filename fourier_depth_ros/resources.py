@@ -47,33 +47,19 @@ def cache_directory(part: str) -> Path:
     return directory
 
 
-def find_checkpoint(
-    name: str,
-    cuda: bool,
-    device: str = "auto",
-    *,
-    bfloat16: bool = False,
-    openvino: bool = False,
-    two_cores: bool = False,
-) -> tuple[Path, str]:
+def find_checkpoint(name: str, cuda: bool, device: str = "auto") -> tuple[Path, str]:
     """The checkpoint file behind a path, a name in models/ ('resnet18_rooms') or 'auto'.
 
     'auto' is, on CUDA, the first there is of: a ResNet-152, a vision transformer, a ResNet-18. On a
-    CPU it is the vision transformer where one crop of it, the fast preset, holds 10 Hz: by OpenVINO
-    in bfloat16 on two cores (docs/speed.md); else a ResNet-18. Of several alike it is the first by
-    name, of the ResNet-18s resnet18_indoor before all others. Returns the path, and for 'auto' a
-    sentence that says which and why, else ''.
-
-    What the machine can do, `fourier_depth_ros.runtime.choose_checkpoint` finds out: this module
-    knows no torch. Without it 'auto' on a CPU is the ResNet-18.
+    CPU it is a ResNet-18: a vision transformer takes 0.12 s a crop of two AVX2 cores, and the fast
+    preset is to hold 10 Hz there (docs/speed.md). Of several alike it is the first by name, of the
+    ResNet-18s resnet18_indoor before all others. Returns the path, and for 'auto' a sentence that
+    says which and why, else ''.
 
     Args:
         name: of the checkpoint.
         cuda: whether this machine has CUDA.
         device: what was asked for; "cpu" leaves CUDA alone.
-        bfloat16: whether the network would run in bfloat16 that the CPU computes natively.
-        openvino: whether OpenVINO would run it.
-        two_cores: whether there are two cores or more.
 
     Raises:
         FileNotFoundError: no such file; the text lists the names that there are.
@@ -97,11 +83,9 @@ def find_checkpoint(
             why += ", no ResNet-152" if vit else ", neither a ResNet-152 nor a vision transformer"
             why += " is in models/"
     else:
-        slow = _slow(vit, bfloat16, openvino, two_cores)
-        chosen = vit if vit and not slow else small
-        why = "device is cpu" if device == "cpu" else "this machine has no CUDA"
+        chosen, why = small, "device is cpu" if device == "cpu" else "this machine has no CUDA"
         if vit:
-            why += f", and {slow or 'OpenVINO takes 0.05 s a crop of it: fast holds 10 Hz'}"
+            why += f"; {vit} has better depth of rooms, at 0.12 s a crop of two AVX2 cores"
     if not chosen:
         there = f" or a name: {', '.join(names)}" if names else ""
         raise FileNotFoundError(f"no checkpoint for 'auto' in {models}; give a path{there}")
@@ -111,15 +95,3 @@ def find_checkpoint(
 
 def _first(names: list[str], start: str) -> str:
     return next((name for name in names if name.startswith(start)), "")
-
-
-def _slow(vit: str, bfloat16: bool, openvino: bool, two_cores: bool) -> str:
-    """Why the vision transformer is too slow for this CPU; '' where fast holds 10 Hz."""
-    better = f"set checkpoint: {vit} for better depth"
-    if not openvino:
-        return f"without OpenVINO {vit} may not hold 10 Hz; {better}, but slower"
-    if not two_cores:
-        return f"on one core {vit} may not hold 10 Hz; {better}, but slower"
-    if not bfloat16:  # measured: docs/speed.md
-        return f"without bfloat16 {vit} would take 0.12 s a crop; {better} at 8 Hz"
-    return ""

@@ -9,7 +9,6 @@ from checkpoints import save_constant
 
 import fourier_depth_ros
 from fourier_depth_ros import resources
-from fourier_depth_ros.runtime import choice
 
 
 @pytest.fixture
@@ -47,14 +46,13 @@ def test_auto_says_which_checkpoint_and_why(tmp_path, monkeypatch, caplog):
     save_constant(tmp_path / "models" / "resnet18_indoor.safetensors", 2.0, fitted=False)
     (tmp_path / "models" / "vits_indoor.safetensors").touch()
     monkeypatch.setattr(resources, "share_directory", lambda: tmp_path)
-    monkeypatch.setattr(choice, "_cores", lambda: 1)
     estimator = fourier_depth_ros.load(device="cpu")
     assert estimator.config.network.trunk == "resnet18"
     (record,) = caplog.records
     assert record.levelname == "WARNING"
-    said = record.getMessage()  # the reason is one core, or first that OpenVINO is not installed
+    said = record.getMessage()
     assert said.startswith("checkpoint: 'auto' chose resnet18_indoor, the small network: device")
-    assert "set checkpoint: vits_indoor for better depth" in said
+    assert "vits_indoor has better depth of rooms" in said
     caplog.clear()
     fourier_depth_ros.load("resnet18_indoor", device="cpu")
     assert caplog.records == []

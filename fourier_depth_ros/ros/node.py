@@ -155,9 +155,7 @@ class DepthNode(LifecycleNode):
 
     def _load(self, settings: NodeParameters) -> tuple[PacedEstimator, NodeParameters]:
         device = settings.device
-        path, why = choose_checkpoint(
-            settings.checkpoint, device, settings.backend, settings.precision
-        )
+        path, why = choose_checkpoint(settings.checkpoint, device)
         if why:
             self.get_logger().info(f"checkpoint: {why}")
         estimator = open_estimator(

@@ -42,8 +42,7 @@ class NodeParameters(Settings):
         "auto",
         "",
         "path or name of a checkpoint; 'auto', of those in models/: on CUDA a resnet152, else a "
-        "vits, else a resnet18; on a CPU a vits where its fast preset holds 10 Hz (OpenVINO, "
-        "bfloat16, two cores), else a resnet18; the log says which and why",
+        "vits, else a resnet18; on a CPU a resnet18; the log says which and why",
     )
     device: DeviceName = _startup("auto", "", "auto, cpu, cuda or cuda:N")
     precision: PrecisionName = _startup(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.util import find_spec
@@ -21,29 +20,13 @@ from fourier_depth_ros.resources import find_checkpoint
 _logger = logging.getLogger(__name__)
 
 
-def choose_checkpoint(
-    name: str = "auto", device: str = "auto", backend: str = "auto", precision: str = "auto"
-) -> tuple[Path, str]:
+def choose_checkpoint(name: str = "auto", device: str = "auto") -> tuple[Path, str]:
     """The checkpoint file behind a path, a name or 'auto' on this machine; see find_checkpoint.
-
-    Returns the path, and for 'auto' a sentence that says which and why, else ''. The settings are
-    those that open_estimator is given: the same backend runs what was chosen.
 
     Raises:
         FileNotFoundError: no such file; the text lists the names that there are.
     """
-    cpu = torch.device("cpu")
-    native = resolve_precision("auto", cpu) == "bfloat16"  # whatever is asked for
-    if backend == "auto":
-        backend, _ = _first_choice(cpu, resolve_precision(precision, cpu))
-    return find_checkpoint(
-        name,
-        torch.cuda.is_available(),
-        device,
-        bfloat16=native and precision in ("auto", "bfloat16"),
-        openvino=backend == "openvino",
-        two_cores=_cores() >= 2,
-    )
+    return find_checkpoint(name, torch.cuda.is_available(), device)
 
 
 def open_estimator(
@@ -118,13 +101,6 @@ def open_backend(
         warn(f"backend: '{first}' does not work here ({error}); torch runs the network, slower")
         fallback = eager_backend(checkpoint.network, chosen_device, chosen_precision)
         return replace(fallback, why=f"'{first}' does not work")
-
-
-def _cores() -> int:
-    """Those that this process may use; where the system can't tell, all."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _first_choice(device: torch.device, precision: str) -> tuple[str, str]:

@@ -1,6 +1,5 @@
 """What 'auto' takes, what it says when that fails, and what is imported for it."""
 
-import os
 import subprocess
 import sys
 
@@ -8,8 +7,7 @@ import pytest
 import torch
 from checkpoints import constant_checkpoint, save_constant
 
-from fourier_depth_ros import resources
-from fourier_depth_ros.runtime import choice, choose_checkpoint, open_backend, open_estimator
+from fourier_depth_ros.runtime import choice, open_backend, open_estimator
 from fourier_depth_ros.runtime.cache import cache_directory, cached, weights_digest
 
 CPU = torch.device("cpu")
@@ -32,65 +30,6 @@ def test_auto_takes_openvino_on_a_cpu_where_it_is_installed(installed):
     installed(False)
     assert choice._first_choice(CPU, "bfloat16")[0] == "eager"
     assert choice._first_choice(torch.device("cuda"), "float16")[0] == "graph"
-
-
-@pytest.fixture
-def machine(installed, monkeypatch, tmp_path):
-    """A machine, by what it can do; its models/ has a vision transformer and a ResNet-18."""
-    (tmp_path / "models").mkdir()
-    for name in ("vits_indoor", "resnet18_indoor"):
-        (tmp_path / "models" / f"{name}.safetensors").touch()
-    monkeypatch.setattr(resources, "share_directory", lambda: tmp_path)
-
-    def set_machine(*, cuda=False, openvino=True, bfloat16=True, cores=2):
-        installed(openvino)
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
-        monkeypatch.setattr(choice, "_cores", lambda: cores)
-        monkeypatch.setattr(
-            torch.cpu, "get_capabilities", lambda: {"avx512_bf16": bfloat16}, raising=False
-        )
-        monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
-
-    return set_machine
-
-
-@pytest.mark.parametrize(
-    ("hardware", "settings", "chosen", "why"),
-    [
-        ({}, {}, "vits_indoor", "0.05 s a crop"),
-        ({}, {"backend": "openvino", "precision": "bfloat16"}, "vits_indoor", "0.05 s a crop"),
-        ({"cuda": True, "openvino": False}, {}, "vits_indoor", "no ResNet-152"),
-        ({"cuda": True}, {"device": "cpu"}, "vits_indoor", "device is cpu"),
-        ({"bfloat16": False}, {}, "resnet18_indoor", "without bfloat16"),
-        # told to, torch computes in it on any CPU, slowly
-        ({"bfloat16": False}, {"precision": "bfloat16"}, "resnet18_indoor", "without bfloat16"),
-        ({}, {"precision": "float32"}, "resnet18_indoor", "without bfloat16"),
-        ({"openvino": False}, {}, "resnet18_indoor", "without OpenVINO"),
-        ({}, {"backend": "eager"}, "resnet18_indoor", "without OpenVINO"),
-        ({"cores": 1}, {}, "resnet18_indoor", "on one core"),
-    ],
-)
-def test_auto_is_the_checkpoint_that_this_machine_is_fast_enough_for(
-    machine, hardware, settings, chosen, why
-):
-    machine(**hardware)
-    path, sentence = choose_checkpoint("auto", **settings)
-    assert path.stem == chosen
-    assert sentence.startswith(f"'auto' chose {chosen}")
-    assert why in sentence
-    assert choose_checkpoint("resnet18_indoor", **settings)[1] == ""
-
-
-def test_a_process_kept_to_one_core_has_one():
-    code = "from fourier_depth_ros.runtime import choice; print(choice._cores())"
-    one = min(os.sched_getaffinity(0))
-    done = subprocess.run(
-        [sys.executable, "-c", f"import os; os.sched_setaffinity(0, {{{one}}}); {code}"],
-        capture_output=True,
-        check=True,
-        text=True,
-    )
-    assert done.stdout == "1\n"
 
 
 def test_auto_without_openvino_is_torch(installed):

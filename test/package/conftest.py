@@ -5,7 +5,6 @@ from __future__ import annotations
 import glob
 import importlib.util
 import runpy
-import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -36,11 +35,11 @@ def executables(declared: dict) -> dict[str, str]:
 
 @pytest.fixture
 def prefix(declared: dict, tmp_path: Path) -> Path:
-    """An install prefix with everything that setup.py's data_files name."""
+    """An install prefix with everything that setup.py's data_files name: links, weights are big."""
     for folder, files in declared["data_files"]:
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
         for file in files:
-            shutil.copy(file, tmp_path / folder)
+            (tmp_path / folder / Path(file).name).symlink_to(Path(file).absolute())
     return tmp_path
 
 

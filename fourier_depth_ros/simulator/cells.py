@@ -92,12 +92,12 @@ def choose_finish(rnd: random.Random, assets: Assets, style: str) -> Finish:
     elif rnd.random() < 0.6:  # linoleum
         floor = Material(colour(rnd, (0.7, 1.0), 0.3), f"{PATTERN}noise:{seed}", gloss=0.7), 0.7
     elif stony:
-        floor = textured(rnd, stony, (0.7, 1.0), 0.6), rnd.uniform(0.5, 1.0)
+        floor = textured(rnd, stony, (0.7, 1.0), 0.6), rnd.uniform(0.6, 1.4)
     white = Material(colour(rnd, (0.85, 0.97), 0.1))
     tiled = style in ("office", "hospital") and rnd.random() < 0.7
     band = style in ("hospital", "industrial") and rnd.random() < 0.6
     wooden = rnd.random() < 0.5
-    door = Material(colour(rnd, (0.35, 0.95), 0.6), gloss=0.2)
+    door = Material(colour(rnd, (0.35, 0.95), 0.4), gloss=0.2)
     if wooden:
         planks = [name for name in assets.floors if "wood_" in name or "ooden" in name]
         door = textured(rnd, planks, (0.6, 1.0), 0.2)
@@ -106,10 +106,10 @@ def choose_finish(rnd: random.Random, assets: Assets, style: str) -> Finish:
         walls=walls,
         floor=floor,
         ceiling=(textured(rnd, assets.ceilings[:1], (0.85, 1.0), 0.0) if tiled else white, 0.8),
-        trim=Material(colour(rnd, (0.3, 0.97), 0.4), gloss=0.2),
+        trim=Material(colour(rnd, (0.3, 0.97), 0.25), gloss=0.2),
         door=door,
         metal=Material((0.45, 0.45, 0.46), gloss=0.8),
-        band=Material(colour(rnd, (0.4, 0.9), 0.7), gloss=0.15) if band else None,
+        band=Material(colour(rnd, (0.4, 0.9), 0.5), gloss=0.15) if band else None,
         band_height=rnd.uniform(0.9, 1.4),
         skirting=rnd.choice((0.0, 0.06, 0.09, 0.12)),
         panel=PANELS[style],
@@ -124,7 +124,7 @@ class Cell:
         self.room = Room(size, Lights((x / 2, y / 2, z - 0.15)), cells=[(0.0, 0.0, 0.0, *size)])
         self.walls, self.finish = walls_of(size), finish
 
-    def lay(self, floor: bool = True, spacing: float = 0.16) -> None:
+    def lay(self, spacing: float = 0.16) -> None:
         """The walls as they are now cut, floor and ceiling."""
         (x, y, z), finish = self.room.size, self.finish
         for wall in self.walls:
@@ -139,13 +139,12 @@ class Cell:
                 self.room.surfaces.append(
                     Surface(wall.at(0, 0.003, 0), along, (0, 0, z), finish.band, None, low, spacing)
                 )
-            if finish.skirting and floor:
+            if finish.skirting:
                 skirt(self.room, wall, finish.trim, finish.skirting)
         material, repeat = finish.floor
-        if floor:
-            self.room.surfaces.append(
-                Surface((0, 0, 0), (x, 0, 0), (0, y, 0), material, repeat, spacing=spacing)
-            )
+        self.room.surfaces.append(
+            Surface((0, 0, 0), (x, 0, 0), (0, y, 0), material, repeat, spacing=spacing)
+        )
         material, repeat = finish.ceiling
         self.room.surfaces.append(
             Surface((0, y, z), (x, 0, 0), (0, -y, 0), material, repeat, spacing=0.2)
@@ -159,7 +158,7 @@ class Cell:
     def spot(
         self, rnd: random.Random, wall: Wall, width: float, low: float, high: float, deep: float
     ) -> float | None:
-        """Where along the wall something of that width can hang clear of all else; None: nowhere."""
+        """Where along the wall something that wide is clear of all else; None: nowhere."""
         if wall.length < width + 0.3:
             return None
         for _ in range(12):
@@ -177,28 +176,37 @@ class Cell:
         drop = rnd.choice((0.01, 0.05, 0.08))
         count = max(1, round(x / spacing))
         edges = np.linspace(0.0, x, count + 1)
-        shine = Material((0.9, 0.9, 0.88), emission=1.0)
         for row in range(rows):
             middle = y * (row + 0.5) / rows
             for low, high in pairwise(edges):
                 centre = (low + high) / 2
-                box = (centre - length / 2, middle - width / 2, z - drop)
-                top = (centre + length / 2, middle + width / 2, z - 0.001)
-                self.room.surfaces += box_surfaces((*box, *top), shine, None, bottom=True)
-            for group in np.array_split((edges[1:] + edges[:-1]) / 2, max(1, round(x / 4))):
-                if len(group) == 0:
-                    continue
+                self.panel((centre, middle, z), drop)
+            for group in np.array_split(
+                (edges[1:] + edges[:-1]) / 2, min(count, max(1, round(x / 4)))
+            ):
                 # as much light as its panels, spread along the row
                 reach = max(float(group[-1] - group[0]), length)
                 wide = width * len(group) * length / reach
-                place = (float(group.mean()), middle, z - drop - 0.02)
-                self.room.windows.append(
-                    Window(place, (0.0, 0.0, -1.0), (reach, 0.0, 0.0), (0.0, wide, 0.0))
-                )
+                self.shine((float(group.mean()), middle, z - drop), reach, wide)
+
+    def panel(self, place: Vector, drop: float) -> None:
+        """A ceiling light that hangs ``drop`` below ``place``; to be seen, it lights nothing."""
+        x, y, z = place
+        half_x, half_y = self.finish.panel[0] / 2, self.finish.panel[1] / 2
+        box = (x - half_x, y - half_y, z - drop, x + half_x, y + half_y, z - 0.001)
+        bright = Material((0.9, 0.9, 0.88), emission=1.0)
+        self.room.surfaces += box_surfaces(box, bright, None, bottom=True)
+
+    def shine(self, place: Vector, length: float, width: float) -> None:
+        """Light that falls from a rectangle along x around ``place``."""
+        x, y, z = place
+        self.room.windows.append(
+            Window((x, y, z - 0.02), (0.0, 0.0, -1.0), (length, 0.0, 0.0), (0.0, width, 0.0))
+        )
 
 
 def join(cell: Cell, side: int, opening: Opening, other: Cell, start: float) -> Vector:
-    """Cut a doorway through ``cell``'s wall into ``other``; where ``other`` is, in ``cell``'s frame.
+    """Cut a doorway from ``cell`` into ``other``; where that is, in ``cell``'s frame.
 
     Args:
         side: SOUTH, EAST, NORTH or WEST, of ``cell``.

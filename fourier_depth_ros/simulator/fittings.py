@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 
 import numpy as np
 
@@ -212,8 +213,7 @@ def tube(
     angles = np.linspace(0, 2 * np.pi, sides + 1)
     rim = radius * (np.cos(angles)[:, None] * right + np.sin(angles)[:, None] * ahead)
     surfaces = [
-        Surface(vector(low + a), vector(b - a), vector(axis), material)
-        for a, b in zip(rim[:-1], rim[1:], strict=True)
+        Surface(vector(low + a), vector(b - a), vector(axis), material) for a, b in pairwise(rim)
     ]
     half = radius * 0.7  # inside the rim
     corner = low + axis - half * (right + ahead)

@@ -64,7 +64,7 @@ def light(rnd: random.Random, room: Room) -> Room:
     room.windows = [window for window in room.windows if window.inward[2] >= 0]
     lights = choose_lights(rnd, room)
     weak = rnd.uniform(0.15, 0.6) / max(lights.lamp_intensity)
-    on = not room.windows or max(lights.sky) < 0.5 or rnd.random() < 0.7
+    on = not room.windows or max(lights.sky) < 0.5 or rnd.random() < 0.8
     if not on:
         weak *= 0.1
     sky = lights.sky
@@ -208,6 +208,8 @@ def _look_along(room: Room) -> None:
         for aim in (0.0, y):
             target = (middle - slant, aim, 0.0, middle + slant, aim, 1.4)
             room.outlooks.append(Outlook(eye, target, close=True))
+        floor = (middle - slant, 0.2, 0.0, middle + slant, y - 0.2, 0.1)
+        room.outlooks.append(Outlook((*eye[:5], 1.0), floor, close=True))
 
 
 def hall(rnd: random.Random, assets: Assets, store: ModelStore) -> Room:
@@ -216,7 +218,7 @@ def hall(rnd: random.Random, assets: Assets, store: ModelStore) -> Room:
         rnd, assets, rnd.choice(("industrial", "industrial", "office", "hospital"))
     )
     size = (rnd.uniform(6.0, 15.0), rnd.uniform(6.0, 12.0), rnd.uniform(3.0, 5.0))
-    x, y, z = size
+    x, y, _ = size
     cell = Cell(size, finish)
     for side in rnd.sample(range(4), 2):
         _windows(rnd, assets, cell, side)

@@ -91,7 +91,7 @@ def build_stairs(rnd: random.Random, assets: Assets, store: ModelStore) -> Room:
     if finish.style != "home":
         notice_board(rnd, cell, cell.walls[SOUTH])
     cell.panels(rnd, 1, 2.5)
-    if before > 2.8:
+    if before > 2.8 and size[1] > 1.7:
         Furnisher(rnd, assets, store, cell.room, [cell.walls[WEST]]).along_walls(1)
     _look_at(cell.room, flight)
     return place_together([(cell.room, (0.0, 0.0, 0.0))], f"{finish.style} stairs")
@@ -170,9 +170,9 @@ def open_steps(cell: Cell, flight: Flight, material: Material) -> None:
     paint = material.tinted((0.8, 0.8, 0.8))
     for y in (low, high - 0.03):
         for out in (0.0, 0.03):
-            corner = vector(begin + (0.0, y + out, 0.0))
+            corner = vector(begin + np.array((0.0, y + out, 0.0)))
             cell.room.surfaces.append(Surface(corner, length, up, paint))
-        edge = vector(begin + (0.0, y, 0.0) + np.array(up))
+        edge = vector(begin + np.array((0.0, y, 0.0)) + np.array(up))
         cell.room.surfaces.append(Surface(edge, length, (0.0, 0.03, 0.0), paint))
 
 
@@ -193,6 +193,9 @@ def _upper_floor(cell: Cell, flight: Flight) -> None:
     end = flight.foot + flight.going * max(0.0, (z - SLAB - HEAD) / flight.rise)
     low = z - SLAB
     cell.room.solids.append((0.0, 0.0, low, end, y, z))
+    if end > 1.0:
+        cell.panel((end / 2, y / 2, low), 0.05)
+        cell.shine((end / 2, y / 2, low - 0.05), *cell.finish.panel)
     cell.room.surfaces += [
         Surface((0, y, low), (end, 0, 0), (0, -y, 0), *cell.finish.ceiling),
         Surface((0, 0, z), (end, 0, 0), (0, y, 0), material, repeat),

@@ -54,7 +54,8 @@ def pose(eye: np.ndarray, yaw: float, pitch: float, roll: float) -> np.ndarray:
 def sample_view(rnd: random.Random, room: Room, width: int, height: int) -> View | None:
     """A random camera outside all furniture; None where no place was found."""
     intrinsics = intrinsics_from_hfov(width, height, rnd.uniform(*FIELD_OF_VIEW))
-    close_up = bool(room.small) and rnd.random() < CLOSE_UPS
+    share = CLOSE_UPS / 3 if room.outlooks else CLOSE_UPS
+    close_up = bool(room.small) and rnd.random() < share
     outlook = rnd.choice(room.outlooks) if room.outlooks and not close_up else None
     eye: np.ndarray
     for _ in range(200):

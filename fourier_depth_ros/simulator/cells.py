@@ -37,7 +37,7 @@ from fourier_depth_ros.simulator.shell import (
     wall_paint,
     walls_of,
 )
-from fourier_depth_ros.simulator.textures import PATTERN
+from fourier_depth_ros.simulator.textures import PATTERN, mean_color
 
 SOUTH, EAST, NORTH, WEST = range(4)  # the walls at y = 0, x = X, y = Y, x = 0
 THICKNESS = 0.14  # of the walls between cells [m]
@@ -76,31 +76,33 @@ class Finish:
 
 def choose_finish(rnd: random.Random, assets: Assets, style: str) -> Finish:
     """The finish of a place in one of STYLES."""
-    seed = rnd.randrange(10**6)
     plain = Material(colour(rnd, (0.7, 0.98), 0.25))
-    walls, floor = (plain, 1.0), (textured(rnd, assets.floors, (0.65, 1.0), 0.3), 0.6)
+    walls, repeat = (plain, 1.0), rnd.uniform(0.6, 1.4)
     stony = [name for name in assets.floors if any(word in name for word in HARD_FLOORS)]
+    wooden = [name for name in assets.floors if "wood_" in name or "ooden" in name]
+    floor = textured(rnd, wooden or assets.floors, (0.65, 1.0), 0.3), repeat
     if style == "home":
         walls = wall_paint(rnd, assets)
+        if rnd.random() < 0.3:
+            floor = textured(rnd, [n for n in stony if "paving" not in n], (0.7, 1.0), 0.4), repeat
     elif style == "industrial":
         if rnd.random() < 0.5:
             rough = [name for name in assets.walls if "c" in name.rsplit("/", 1)[-1]]
             walls = textured(rnd, rough, (0.8, 1.0), 0.03), rnd.uniform(0.3, 0.6)
         floor = textured(rnd, stony, (0.6, 1.0), rnd.choice((0.2, 0.6))), rnd.uniform(0.3, 0.8)
     elif style == "office" and rnd.random() < 0.5:  # carpet
-        floor = Material(colour(rnd, (0.6, 0.95), 0.3), f"{PATTERN}weave:{seed}"), 1.0
+        floor = Material(colour(rnd, (0.6, 0.95), 0.3), calm(rnd, "weave")), 1.0
     elif rnd.random() < 0.6:  # linoleum
-        floor = Material(colour(rnd, (0.7, 1.0), 0.3), f"{PATTERN}noise:{seed}", gloss=0.7), 0.7
+        floor = Material(colour(rnd, (0.7, 1.0), 0.3), calm(rnd, "noise"), gloss=0.7), 0.7
     elif stony:
-        floor = textured(rnd, stony, (0.7, 1.0), 0.6), rnd.uniform(0.6, 1.4)
+        floor = textured(rnd, stony, (0.7, 1.0), 0.6), repeat
     white = Material(colour(rnd, (0.85, 0.97), 0.1))
     tiled = style in ("office", "hospital") and rnd.random() < 0.7
     band = style in ("hospital", "industrial") and rnd.random() < 0.6
-    wooden = rnd.random() < 0.5
     door = Material(colour(rnd, (0.35, 0.95), 0.4), gloss=0.2)
-    if wooden:
-        planks = [name for name in assets.floors if "wood_" in name or "ooden" in name]
-        door = textured(rnd, planks, (0.6, 1.0), 0.2)
+    grain = [name for name in wooden if name.endswith(("wood_1.png", "wood_2.png"))]
+    if grain and rnd.random() < 0.5:
+        door = textured(rnd, grain, (0.6, 1.0), 0.2)
     return Finish(
         style=style,
         walls=walls,
@@ -114,6 +116,12 @@ def choose_finish(rnd: random.Random, assets: Assets, style: str) -> Finish:
         skirting=rnd.choice((0.0, 0.06, 0.09, 0.12)),
         panel=PANELS[style],
     )
+
+
+def calm(rnd: random.Random, kind: str) -> str:
+    """A pattern for a floor: of a few random ones the greyest."""
+    names = [f"{PATTERN}{kind}:{rnd.randrange(10**6)}" for _ in range(4)]
+    return min(names, key=lambda name: float(np.ptp(mean_color(name)) / mean_color(name).max()))
 
 
 class Cell:

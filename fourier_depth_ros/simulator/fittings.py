@@ -193,14 +193,19 @@ def column(rnd: random.Random, cell: Cell, x: float, y: float, side: float) -> N
     material, repeat = cell.finish.walls
     box: Box = (x - side / 2, y - side / 2, 0.0, x + side / 2, y + side / 2, z)
     if rnd.random() < 0.4:
-        cell.room.surfaces += tube((x, y, 0.0), (x, y, z), side / 2, material, 16)
+        cell.room.surfaces += tube((x, y, 0.0), (x, y, z), side / 2, material, 16, repeat)
         cell.room.solids.append(box)
     else:
         cell.block(box, material, repeat)
 
 
 def tube(
-    start: Vector, end: Vector, radius: float, material: Material, sides: int
+    start: Vector,
+    end: Vector,
+    radius: float,
+    material: Material,
+    sides: int,
+    repeat: float | None = None,
 ) -> list[Surface]:
     """A round bar of flat sides around the line from ``start`` to ``end``, with square lids."""
     low, axis = np.array(start), np.array(end) - np.array(start)
@@ -213,7 +218,8 @@ def tube(
     angles = np.linspace(0, 2 * np.pi, sides + 1)
     rim = radius * (np.cos(angles)[:, None] * right + np.sin(angles)[:, None] * ahead)
     surfaces = [
-        Surface(vector(low + a), vector(b - a), vector(axis), material) for a, b in pairwise(rim)
+        Surface(vector(low + a), vector(b - a), vector(axis), material, repeat)
+        for a, b in pairwise(rim)
     ]
     half = radius * 0.7  # inside the rim
     corner = low + axis - half * (right + ahead)

@@ -105,7 +105,8 @@ def _doors(
     rnd: random.Random, assets: Assets, store: ModelStore, cell: Cell, side: int
 ) -> list[tuple[Room, Vector]]:
     """Doors along one side of a corridor; the rooms behind the open ones, and where they are."""
-    wall, others = cell.walls[side], []
+    wall = cell.walls[side]
+    others: list[tuple[Room, Vector]] = []
     height = min(rnd.uniform(1.98, 2.15), cell.room.size[2] - 0.15)
     pitch, deep = rnd.uniform(1.8, 4.0), rnd.uniform(1.0, 4.5)
     a, clear = rnd.uniform(0.3, 1.5), 0.0  # clear: where no other room is any more
@@ -197,13 +198,13 @@ def _furnish_as_room(rnd: random.Random, assets: Assets, store: ModelStore, cell
 def _look_along(room: Room) -> None:
     """Views down a corridor both ways, and of its walls and floor before a robot."""
     x, y, _ = room.size
-    for low, high in (ROBOT, ROBOT, PERSON, PERSON):
+    for low, high in (ROBOT, PERSON) * 4:
         side = (0.3 * y, 0.7 * y)
         for begin, end in (((0.3, 0.5 * x), (x - 1.0, x)), ((0.5 * x, x - 0.3), (0.0, 1.0))):
             eye = (begin[0], 0.25, low, begin[1], y - 0.25, high)
             room.outlooks.append(Outlook(eye, (end[0], side[0], 0.3, end[1], side[1], 1.3)))
     slant = 0.9
-    for middle in (0.25 * x, 0.5 * x, 0.75 * x):
+    for middle in (0.3 * x, 0.7 * x):
         eye = (middle - slant, 0.25, ROBOT[0], middle + slant, y - 0.25, PERSON[1])
         for aim in (0.0, y):
             target = (middle - slant, aim, 0.0, middle + slant, aim, 1.4)
@@ -230,10 +231,10 @@ def hall(rnd: random.Random, assets: Assets, store: ModelStore) -> Room:
     cell.lay(spacing=0.25)
     _fit_out(rnd, cell)
     if rnd.random() < 0.7:
-        side = rnd.uniform(0.25, 0.6)
+        thick = rnd.uniform(0.25, 0.6)
         for k in range(rnd.randint(2, 3)):
             for row in (0.3, 0.7):
-                fittings.column(rnd, cell, x * (k + 0.6) / 3.2, y * row, side)
+                fittings.column(rnd, cell, x * (k + 0.6) / 3.2, y * row, thick)
     cell.panels(rnd, rnd.randint(2, 3), rnd.uniform(2.0, 3.5))
     furnisher = _furnish(rnd, assets, store, cell, rnd.randint(3, 12))
     if rnd.random() < 0.7:

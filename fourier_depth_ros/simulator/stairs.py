@@ -19,6 +19,7 @@ from fourier_depth_ros.simulator.cells import (
     WEST,
     Cell,
     Finish,
+    calm,
     choose_finish,
     place_together,
 )
@@ -28,7 +29,6 @@ from fourier_depth_ros.simulator.models import ModelStore
 from fourier_depth_ros.simulator.rooms import Furnisher
 from fourier_depth_ros.simulator.scene import Outlook, Room, Surface, Vector, vector
 from fourier_depth_ros.simulator.shell import colour, open_outdoors, textured
-from fourier_depth_ros.simulator.textures import PATTERN
 
 STOREY = 2.2  # a rise from which on there is a floor above the foot [m]
 SLAB = 0.3  # its thickness [m]
@@ -126,7 +126,7 @@ def _step_material(rnd: random.Random, assets: Assets, finish: Finish) -> Materi
         stone = [name for name in assets.floors if "marble" in name or "concrete" in name]
         return textured(rnd, stone, (0.7, 1.0), 0.3)
     if kind < 0.85:
-        return Material(colour(rnd, (0.5, 0.9), 0.5), f"{PATTERN}weave:{rnd.randrange(10**6)}")
+        return Material(colour(rnd, (0.5, 0.9), 0.5), calm(rnd, "weave"))
     return finish.floor[0]
 
 
@@ -238,12 +238,12 @@ def _look_at(room: Room, flight: Flight) -> None:
         eye = (near, low, bottom, flight.foot - 0.3, high, height)
         room.outlooks.append(Outlook(eye, steps))
     down = (flight.foot - 0.5, low, 0.0, middle, high, top / 2)
-    for bottom, height in ((0.2, 0.6), (1.0, 1.7)):
+    for bottom, height, back in ((0.2, 0.6, 0.5), (1.0, 1.7, 1.2)):
         eye = (
             start + 0.1,
             low,
             top + bottom,
-            min(start + 1.2, room.size[0] - 0.2),
+            min(start + back, room.size[0] - 0.2),
             high,
             top + height,
         )

@@ -95,7 +95,7 @@ def corridor(rnd: random.Random, assets: Assets, store: ModelStore) -> Room:
     cell.lay()
     _fit_out(rnd, cell)
     cell.panels(rnd, 1, rnd.uniform(1.8, 3.2) if not home else 3.0)
-    _furnish(rnd, assets, store, cell, int(size[0] * rnd.uniform(0.0, 0.5)))
+    _furnish(rnd, assets, store, cell, int(size[0] * rnd.uniform(0.1, 0.9)))
     _look_along(cell.room)
     theme = f"{finish.style} corridor"
     return place_together([(cell.room, (0.0, 0.0, 0.0)), *others], theme)
@@ -116,7 +116,7 @@ def _doors(
             return others
         opening = (a, 0.0, a + width, height)
         left, right = rnd.uniform(0.3, 1.5), rnd.uniform(0.3, 1.5)
-        if rnd.random() < 0.3 and a - left > clear:
+        if rnd.random() < 0.5 and a - left > clear:
             other = Cell((left + width + right, deep, cell.room.size[2]), cell.finish)
             # the wall that faces this one runs the other way
             offset = join(cell, side, opening, other, right)

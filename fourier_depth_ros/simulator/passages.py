@@ -316,7 +316,7 @@ def doorway(rnd: random.Random, assets: Assets, store: ModelStore) -> Room:
         room.solids.append(walk)
         _furnish_as_room(rnd, assets, store, cell)
         room.solids.remove(walk)
-    _look_through(near.room, near.walls[EAST].box(a, a + width, (-0.3, 0.0), (0.4, 1.5)))
+    _look_through(near.room, near.walls[EAST].box(a, a + width, (-0.3, 0.0), (0.3, 1.1)))
     return place_together([(near.room, (0.0, 0.0, 0.0)), (far.room, offset)], f"{style} doorway")
 
 

@@ -8,10 +8,11 @@ from itertools import pairwise
 
 import numpy as np
 
+from fourier_depth_ros.simulator.assets import Assets
 from fourier_depth_ros.simulator.cells import THICKNESS, Cell
 from fourier_depth_ros.simulator.meshes import Material
 from fourier_depth_ros.simulator.scene import Box, Surface, Vector, box_surfaces, vector
-from fourier_depth_ros.simulator.shell import Opening, Wall, colour, reveal
+from fourier_depth_ros.simulator.shell import Opening, Wall, colour, open_outdoors, reveal
 from fourier_depth_ros.simulator.textures import PATTERN
 
 
@@ -88,6 +89,18 @@ def open_leaf(rnd: random.Random, cell: Cell, wall: Wall, opening: Opening) -> N
     box = wall.box(edge, edge + 0.04, (-THICKNESS - width, -THICKNESS + 0.05), (0.01, b1 - 0.01))
     cell.room.surfaces += box_surfaces(box, cell.finish.door, 0.9, bottom=True)
     cell.room.solids.append(box)
+
+
+def window(rnd: random.Random, assets: Assets, cell: Cell, wall: Wall, opening: Opening) -> None:
+    """A window, or a glass door, in an opening that is cut here: its frame and a bar, no pane."""
+    wall.openings.append(opening)
+    open_outdoors(rnd, assets, cell.room, wall, opening, cell.finish.trim)
+    a0, b0, a1, b1 = opening
+    middle = (a0 + a1) / 2
+    bars = [(a0, b0, a0 + 0.05, b1), (a1 - 0.05, b0, a1, b1), (a0, b0, a1, b0 + 0.06)]
+    bars += [(a0, b1 - 0.05, a1, b1), (middle - 0.025, b0, middle + 0.025, b1)]
+    for left, low, right, high in bars:
+        cell.block(wall.box(left, right, (-0.12, -0.07), (low, high)), cell.finish.trim)
 
 
 def notice_board(rnd: random.Random, cell: Cell, wall: Wall) -> None:

@@ -29,7 +29,6 @@ from fourier_depth_ros.simulator.lighting import choose_lights
 from fourier_depth_ros.simulator.models import ModelStore
 from fourier_depth_ros.simulator.rooms import TABLE, THEMES, Furnisher
 from fourier_depth_ros.simulator.scene import Box, Outlook, Room, Vector
-from fourier_depth_ros.simulator.shell import open_outdoors
 from fourier_depth_ros.simulator.stairs import build_stairs
 
 #: What stands in corridors and halls.
@@ -135,17 +134,11 @@ def _doors(
 def _end(rnd: random.Random, assets: Assets, cell: Cell, side: int) -> None:
     """A corridor's end: a wall, a window, a glass door, or a door."""
     wall, z, kind = cell.walls[side], cell.room.size[2], rnd.random()
-    middle, trim = wall.length / 2, cell.finish.trim
+    middle = wall.length / 2
     if kind < 0.3:
         half, low = min(rnd.uniform(0.35, 0.8), middle - 0.2), rnd.choice((0.03, 0.8, 0.9))
         opening = (middle - half, low, middle + half, min(rnd.uniform(2.0, 2.3), z - 0.15))
-        wall.openings.append(opening)
-        open_outdoors(rnd, assets, cell.room, wall, opening, trim)
-        a0, b0, a1, b1 = opening
-        bars = [(a0, b0, a0 + 0.06, b1), (a1 - 0.06, b0, a1, b1), (a0, b0, a1, b0 + 0.07)]
-        bars += [(a0, b1 - 0.06, a1, b1), (middle - 0.03, b0, middle + 0.03, b1)]
-        for left, low, right, high in bars:
-            cell.block(wall.box(left, right, (-0.12, -0.06), (low, high)), trim)
+        fittings.window(rnd, assets, cell, wall, opening)
     elif kind < 0.75:
         half = 0.75 if wall.length > 1.9 and rnd.random() < 0.5 else 0.43
         opening = (middle - half, 0.0, middle + half, min(2.1, z - 0.15))
@@ -257,14 +250,7 @@ def _windows(rnd: random.Random, assets: Assets, cell: Cell, side: int) -> None:
     count = min(int((wall.length - a - 0.3) / (width + gap)), 4)
     for k in range(count):
         left = a + k * (width + gap)
-        opening = (left, low, left + width, high)
-        wall.openings.append(opening)
-        open_outdoors(rnd, assets, cell.room, wall, opening, cell.finish.trim)
-        for part in ((left, left + 0.05), (left + width / 2 - 0.025, left + width / 2 + 0.025)):
-            cell.block(wall.box(*part, (-0.12, -0.07), (low, high)), cell.finish.trim)
-        for part in ((low, low + 0.05), (high - 0.05, high)):
-            bar = wall.box(left, left + width, (-0.12, -0.07), part)
-            cell.block(bar, cell.finish.trim)
+        fittings.window(rnd, assets, cell, wall, (left, low, left + width, high))
 
 
 def _rows_of_tables(rnd: random.Random, furnisher: Furnisher) -> None:
@@ -324,13 +310,7 @@ def _one_window(rnd: random.Random, assets: Assets, cell: Cell, side: int) -> No
     wall = cell.walls[side]
     half = min(rnd.uniform(0.4, 1.0), wall.length / 2 - 0.25)
     opening = (wall.length / 2 - half, 0.9, wall.length / 2 + half, rnd.uniform(1.9, 2.15))
-    wall.openings.append(opening)
-    open_outdoors(rnd, assets, cell.room, wall, opening, cell.finish.trim)
-    for part in (
-        (opening[0], opening[0] + 0.05),
-        (wall.length / 2 - 0.025, wall.length / 2 + 0.025),
-    ):
-        cell.block(wall.box(*part, (-0.12, -0.07), (0.9, opening[3])), cell.finish.trim)
+    fittings.window(rnd, assets, cell, wall, opening)
 
 
 def _before(cell: Cell, opening: tuple[float, float, float, float]) -> Box:

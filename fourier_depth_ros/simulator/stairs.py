@@ -23,12 +23,12 @@ from fourier_depth_ros.simulator.cells import (
     choose_finish,
     place_together,
 )
-from fourier_depth_ros.simulator.fittings import closed_door, notice_board, radiator, tube
+from fourier_depth_ros.simulator.fittings import closed_door, notice_board, radiator, tube, window
 from fourier_depth_ros.simulator.meshes import Material
 from fourier_depth_ros.simulator.models import ModelStore
 from fourier_depth_ros.simulator.rooms import Furnisher
 from fourier_depth_ros.simulator.scene import Outlook, Room, Surface, Vector, vector
-from fourier_depth_ros.simulator.shell import colour, open_outdoors, textured
+from fourier_depth_ros.simulator.shell import colour, textured
 
 STOREY = 2.2  # a rise from which on there is a floor above the foot [m]
 SLAB = 0.3  # its thickness [m]
@@ -107,10 +107,7 @@ def _openings(rnd: random.Random, assets: Assets, cell: Cell, flight: Flight) ->
         if side == EAST and rnd.random() < 0.5:
             half = min(0.6, middle - 0.2)
             opening = (middle - half, floor + 0.8, middle + half, floor + 2.0)
-            wall.openings.append(opening)
-            open_outdoors(rnd, assets, cell.room, wall, opening, cell.finish.trim)
-            bar = wall.box(middle - 0.03, middle + 0.03, (-0.12, -0.06), opening[1::2])
-            cell.block(bar, cell.finish.trim)
+            window(rnd, assets, cell, wall, opening)
         elif middle > 0.5:
             half = min(0.43, middle - 0.15)
             closed_door(rnd, cell, wall, (middle - half, floor, middle + half, floor + 2.0))

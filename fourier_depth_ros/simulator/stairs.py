@@ -150,6 +150,15 @@ def closed_steps(cell: Cell, flight: Flight, material: Material, nosing: bool) -
             strip = Surface((x, low, z + 0.002), (0.04, 0, 0), along, dark)
             front = Surface((x - 0.002, high, z - 0.03), back, (0, 0, 0.03), dark)
             cell.room.surfaces += [strip, front]
+    start, _, top = flight.top
+    last = Surface(
+        (start - 0.002, high, top - flight.rise),
+        (0, low - high, 0),
+        (0, 0, flight.rise),
+        riser,
+        1.0,
+    )
+    cell.room.surfaces.append(last)  # before the upper floor's edge
 
 
 def open_steps(cell: Cell, flight: Flight, material: Material) -> None:

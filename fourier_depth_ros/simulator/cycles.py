@@ -130,6 +130,8 @@ class CyclesRenderer:
             seen = self._add_mesh("outdoors", surfaces_mesh(outdoors))
             seen.visible_diffuse = seen.visible_shadow = False
         for window in room.windows:
+            if window.inward[2] < 0:
+                continue  # a panel in the ceiling, which shines itself
             along, up, inward = map(np.array, (window.along, window.up, window.inward))
             outside = np.array(window.middle) - REVEAL * inward
             light = self._add_light("AREA", self._sky * window.area, outside, -along, up)

@@ -23,10 +23,11 @@ from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.files import whole_file
 from fourier_depth_ros.images.calibration import write_calibration
 
-SIMULATOR = 1  # another number: the same seeds give other pictures
+SIMULATOR = 2  # another number: the same seeds give other pictures
 JPEG_QUALITY = 94
 RENDERERS = ("gl", "cycles")
 SAMPLES = 16  # paths a pixel
+PASSAGES = 0.25  # share of the rooms
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Options:
         height: of the pictures [px].
         renderer: gl or cycles.
         samples: paths a pixel that Cycles traces; gl traces none.
+        passages: share of the rooms that are corridors, halls, doorways and stairs.
     """
 
     views: int = 8
@@ -46,6 +48,7 @@ class Options:
     height: int = 480
     renderer: str = "gl"
     samples: int = SAMPLES
+    passages: float = PASSAGES
 
     def __post_init__(self) -> None:
         sides = (64, 4096)
@@ -55,6 +58,8 @@ class Options:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected {low} to {high}")
         if self.renderer not in RENDERERS:
             raise ValueError(f"renderer is {self.renderer!r}, expected one of {RENDERERS}")
+        if not 0 <= self.passages <= 1:
+            raise ValueError(f"passages is {self.passages}, expected 0 to 1")
         if self.renderer == "gl" and self.samples != SAMPLES:
             raise ValueError(f"samples is {self.samples}, but gl traces none: renderer cycles does")
 

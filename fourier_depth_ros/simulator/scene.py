@@ -164,9 +164,28 @@ class Lights:
     sun_direction: Vector = (0.0, 0.0, -1.0)
 
 
+@dataclass(frozen=True)
+class Outlook:
+    """A view worth having: the boxes that the camera is in, and that what it looks at is in.
+
+    Attributes:
+        close: a close-up, of a wall or of the floor before a robot.
+    """
+
+    eye: Box
+    aim: Box
+    close: bool = False
+
+
 @dataclass
 class Room:
-    """A room; ``solids`` are the boxes that cameras and furniture keep out of."""
+    """A room; ``solids`` are the boxes that cameras and furniture keep out of.
+
+    Attributes:
+        small: placements worth a close look.
+        cells: where cameras may be, where the room is not one box; none: anywhere in it.
+        outlooks: views to take; none: from anywhere to anywhere.
+    """
 
     size: Vector
     lights: Lights
@@ -174,8 +193,10 @@ class Room:
     placements: list[Placement] = field(default_factory=list)
     windows: list[Window] = field(default_factory=list)
     solids: list[Box] = field(default_factory=list)
-    small: list[int] = field(default_factory=list)  # placements worth a close look
+    small: list[int] = field(default_factory=list)
     theme: str = ""
+    cells: list[Box] = field(default_factory=list)
+    outlooks: list[Outlook] = field(default_factory=list)
 
 
 def box_surfaces(

@@ -110,7 +110,7 @@ def build_shell(rnd: random.Random, assets: Assets, store: ModelStore) -> tuple[
     x, y, z = size
     room = Room(size, Lights((x * rnd.uniform(0.35, 0.65), y * rnd.uniform(0.35, 0.65), z - 0.15)))
     walls = walls_of(size)
-    paint = _wall_paint(rnd, assets)
+    paint = wall_paint(rnd, assets)
     if rnd.random() < 0.3:
         _corner(rnd, room, paint)
     trim = Material(colour(rnd, (0.75, 0.97), 0.2), gloss=0.2)
@@ -122,7 +122,7 @@ def build_shell(rnd: random.Random, assets: Assets, store: ModelStore) -> tuple[
     _floor_and_ceiling(rnd, assets, room)
     skirting = rnd.choice((0.0, 0.06, 0.09))
     for wall in walls:
-        own, repeat = paint if rnd.random() < 0.8 else _wall_paint(rnd, assets)
+        own, repeat = paint if rnd.random() < 0.8 else wall_paint(rnd, assets)
         room.surfaces.append(
             Surface(
                 wall.at(0, 0, 0),
@@ -135,11 +135,12 @@ def build_shell(rnd: random.Random, assets: Assets, store: ModelStore) -> tuple[
             )
         )
         if skirting:
-            _skirting(room, wall, trim, skirting)
+            skirt(room, wall, trim, skirting)
     return room, walls
 
 
-def _wall_paint(rnd: random.Random, assets: Assets) -> tuple[Material, float]:
+def wall_paint(rnd: random.Random, assets: Assets) -> tuple[Material, float]:
+    """A wall's material, and how often its texture repeats a metre."""
     kind = rnd.random()
     if kind < 0.45:
         return Material(colour(rnd, (0.45, 0.98), 0.6)), 1.0
@@ -204,7 +205,7 @@ def _corner(rnd: random.Random, room: Room, paint: tuple[Material, float]) -> No
     room.solids.append(box)
 
 
-def _opening(
+def cut_opening(
     rnd: random.Random, room: Room, wall: Wall, width: float, low: float, high: float
 ) -> Opening | None:
     """Cut an opening into ``wall`` where nothing stands before it and no other one is near."""
@@ -220,7 +221,7 @@ def _opening(
     return None
 
 
-def _reveal(room: Room, wall: Wall, opening: Opening, depth: float, material: Material) -> None:
+def reveal(room: Room, wall: Wall, opening: Opening, depth: float, material: Material) -> None:
     """The inside of an opening: what is seen of the wall's thickness."""
     a0, b0, a1, b1 = opening
     out = vector(-depth * wall.inward)
@@ -254,10 +255,20 @@ def _window(
         sill = min(item.elevation or sill, room.size[2] - height - 0.1)
     if sill < 0.02 or sill + height > room.size[2] - 0.05:
         return
-    opening = _opening(rnd, room, wall, width, sill, sill + height)
+    opening = cut_opening(rnd, room, wall, width, sill, sill + height)
     if opening is None:
         return
-    _reveal(room, wall, opening, 0.25, trim)
+    open_outdoors(rnd, assets, room, wall, opening, trim)
+    if item and model:
+        a0, b0, a1, _ = opening
+        set_in(room, wall, item, store, (a0 + a1) / 2, b0, stretch)
+
+
+def open_outdoors(
+    rnd: random.Random, assets: Assets, room: Room, wall: Wall, opening: Opening, trim: Material
+) -> None:
+    """Light and a view outdoors through an opening."""
+    reveal(room, wall, opening, 0.25, trim)
     a0, b0, a1, b1 = opening
     middle = (a0 + a1) / 2
     along = vector((a1 - a0) * wall.direction)
@@ -274,11 +285,9 @@ def _window(
     backdrop = (middle - 7.0, -4.0, middle + 7.0, 8.0)
     sky = Material((1.0, 1.0, 1.0), view, emission=1.0, sky=True)
     room.surfaces.append(wall.rectangle(backdrop, -3.0, sky))
-    if item and model:
-        _set_in(room, wall, item, store, middle, b0, stretch)
 
 
-def _set_in(
+def set_in(
     room: Room,
     wall: Wall,
     item: Item,
@@ -307,10 +316,10 @@ def _door(
     kinds = [item for item in kinds if item.elevation < 0.1 and item.size[2] < room.size[2] - 0.1]
     item = rnd.choice(kinds) if kinds else None
     width, _, height = item.size if item else (0.9, 0.1, 2.05)
-    opening = _opening(rnd, room, wall, width, 0.0, height)
+    opening = cut_opening(rnd, room, wall, width, 0.0, height)
     if opening is None:
         return
-    _reveal(room, wall, opening, 0.14, trim)
+    reveal(room, wall, opening, 0.14, trim)
     a0, _, a1, b1 = opening
     beyond = Material(colour(rnd, (0.5, 0.95), 0.3))
     left, right, far = a0 - rnd.uniform(0.1, 0.8), a1 + rnd.uniform(0.1, 0.8), rnd.uniform(0.9, 3.0)
@@ -327,10 +336,11 @@ def _door(
     ]
     room.solids.append(wall.box(a0, a1, (0.0, 0.35), (0.0, height)))
     if item:
-        _set_in(room, wall, item, store, (a0 + a1) / 2, 0.0, (1.0, 1.0, 1.0))
+        set_in(room, wall, item, store, (a0 + a1) / 2, 0.0, (1.0, 1.0, 1.0))
 
 
-def _skirting(room: Room, wall: Wall, trim: Material, height: float) -> None:
+def skirt(room: Room, wall: Wall, trim: Material, height: float) -> None:
+    """A skirting board along the wall, but for its doors."""
     a = 0.0
     ends = [(o[0], o[2]) for o in sorted(wall.openings) if o[1] < height]
     for start, end in [*ends, (wall.length, wall.length)]:

@@ -30,6 +30,7 @@ from fourier_depth_ros.simulator.dataset import (
 )
 from fourier_depth_ros.simulator.lighting import Caster, bake
 from fourier_depth_ros.simulator.models import ModelStore
+from fourier_depth_ros.simulator.passages import build_passage, is_passage
 from fourier_depth_ros.simulator.renderer import Renderer
 from fourier_depth_ros.simulator.rooms import build_room
 from fourier_depth_ros.simulator.scene import Room
@@ -80,7 +81,8 @@ class Simulator:
         """The pictures of one room, each file at once in place, and rooms/SEED.json last."""
         clock = StageClock()
         discard(out, seed)
-        room = build_room(seed, self.assets, self.store)
+        make = build_passage if is_passage(seed, self.options.passages) else build_room
+        room = make(seed, self.assets, self.store)
         clock.mark("build")
         caster = self._load(room, seed, clock)
         files: dict[str, int] = {}

@@ -15,7 +15,7 @@ from jaxtyping import Float16, Float32, UInt8
 from fourier_depth_ros.images.calibration import intrinsics_from_hfov
 from fourier_depth_ros.simulator.lighting import Caster
 from fourier_depth_ros.simulator.renderer import Camera
-from fourier_depth_ros.simulator.scene import Placement, Room
+from fourier_depth_ros.simulator.scene import Box, Placement, Room
 
 FIELD_OF_VIEW = (50.0, 75.0)  # degrees across the width
 HEIGHT = (0.3, 1.7)  # of the camera above the floor [m]
@@ -54,12 +54,16 @@ def pose(eye: np.ndarray, yaw: float, pitch: float, roll: float) -> np.ndarray:
 def sample_view(rnd: random.Random, room: Room, width: int, height: int) -> View | None:
     """A random camera outside all furniture; None where no place was found."""
     intrinsics = intrinsics_from_hfov(width, height, rnd.uniform(*FIELD_OF_VIEW))
-    close_up = bool(room.small) and rnd.random() < CLOSE_UPS
+    share = CLOSE_UPS / 3 if room.outlooks else CLOSE_UPS
+    close_up = bool(room.small) and rnd.random() < share
+    outlook = rnd.choice(room.outlooks) if room.outlooks and not close_up else None
     eye: np.ndarray
     for _ in range(200):
         if close_up:
             target = room.placements[rnd.choice(room.small)]
             eye, aim = _near(rnd, target)
+        elif outlook:
+            eye, aim = (np.array(_inside(rnd, box)) for box in (outlook.eye, outlook.aim))
         else:
             x, y, _ = room.size
             eye = np.array(
@@ -68,19 +72,25 @@ def sample_view(rnd: random.Random, room: Room, width: int, height: int) -> View
             aim = np.array(
                 [x * rnd.uniform(0.1, 0.9), y * rnd.uniform(0.1, 0.9), rnd.uniform(0.2, 1.5)]
             )
-        if _free(room, eye, 0.08 if close_up else 0.2):
+        if _free(room, eye, 0.08 if close_up or outlook else 0.2):
             break
     else:
         return None
     way = aim - eye
     yaw = math.atan2(way[1], way[0])
     pitch = math.atan2(way[2], math.hypot(way[0], way[1]))
-    if close_up:  # not in the very middle
+    if close_up or outlook:  # not in the very middle
         yaw, pitch = yaw + rnd.gauss(0, 0.12), pitch + rnd.gauss(0, 0.09)
     else:
         yaw, pitch = yaw + rnd.gauss(0, 0.2), max(-0.7, min(0.3, pitch * 0.6 + rnd.gauss(0, 0.12)))
     roll = rnd.gauss(0, 0.04) if rnd.random() < 0.9 else rnd.gauss(0, 0.2)
+    close_up = close_up or (outlook is not None and outlook.close)
     return View(Camera(intrinsics, pose(eye, yaw, pitch, roll)), close_up)
+
+
+def _inside(rnd: random.Random, box: Box) -> list[float]:
+    """A random point of a box."""
+    return [rnd.uniform(box[k], box[k + 3]) for k in range(3)]
 
 
 def _near(rnd: random.Random, target: Placement) -> tuple[np.ndarray, np.ndarray]:
@@ -95,8 +105,8 @@ def _near(rnd: random.Random, target: Placement) -> tuple[np.ndarray, np.ndarray
 
 
 def _free(room: Room, eye: np.ndarray, margin: float) -> bool:
-    size = np.array(room.size)
-    if (eye < 0.12).any() or (eye > size - 0.12).any():
+    cells = room.cells or [(0.0, 0.0, 0.0, *room.size)]
+    if not any(all(c[k] + 0.12 <= eye[k] <= c[k + 3] - 0.12 for k in range(3)) for c in cells):
         return False
     return not any(
         all(box[k] - margin < eye[k] < box[k + 3] + margin for k in range(3)) for box in room.solids

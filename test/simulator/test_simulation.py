@@ -201,3 +201,18 @@ def test_one_simulator_makes_room_after_room(made, assets, tmp_path):
         assert simulator.attempt(tmp_path, seed) == ""
     expected = contents(made)
     assert contents(tmp_path) == {k: v for k, v in expected.items() if "000001" not in k}
+
+
+@drawing
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_passages_only_or_none(assets, tmp_path, share):
+    options = Options(views=1, width=96, height=72, passages=share)
+    assert make(tmp_path, assets, range(2), options=options) == [(0, ""), (1, "")]
+    for seed in range(2):
+        kind = room_record(tmp_path, seed)["theme"].split()[-1]
+        assert (kind in ("corridor", "hall", "doorway", "stairs")) == (share == 1.0)
+
+
+def test_a_share_of_passages_is_between_0_and_1():
+    with pytest.raises(ValueError, match=r"passages is 1\.5, expected 0 to 1"):
+        Options(passages=1.5)

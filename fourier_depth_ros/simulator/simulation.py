@@ -7,6 +7,7 @@ processes, nor on what was made before.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import random
 from collections import Counter
@@ -28,13 +29,22 @@ from fourier_depth_ros.simulator.dataset import (
     write_pair,
     write_whole,
 )
+from fourier_depth_ros.simulator.inhabitants import add_people
 from fourier_depth_ros.simulator.lighting import Caster, bake
 from fourier_depth_ros.simulator.models import ModelStore
+from fourier_depth_ros.simulator.optional import ANNY_HINT
 from fourier_depth_ros.simulator.passages import build_passage, is_passage
+from fourier_depth_ros.simulator.people_views import SHARE as PEOPLE_SHARE
+from fourier_depth_ros.simulator.people_views import (
+    PersonView,
+    reject_person_view,
+    sample_person_view,
+)
 from fourier_depth_ros.simulator.renderer import Renderer
 from fourier_depth_ros.simulator.rooms import build_room
 from fourier_depth_ros.simulator.scene import Room
 from fourier_depth_ros.simulator.views import (
+    View,
     coarse_depth,
     develop,
     reject_picture,
@@ -42,6 +52,8 @@ from fourier_depth_ros.simulator.views import (
     sample_view,
 )
 from fourier_depth_ros.simulator.workers import Attempt, attempts
+
+logger = logging.getLogger(__name__)
 
 TRIES = 8  # cameras sampled a wanted view, at most
 
@@ -83,6 +95,8 @@ class Simulator:
         discard(out, seed)
         make = build_passage if is_passage(seed, self.options.passages) else build_room
         room = make(seed, self.assets, self.store)
+        if self.assets.bodies and self.options.people:
+            add_people(room, seed, self.assets, self.store, self.options.people)
         clock.mark("build")
         caster = self._load(room, seed, clock)
         files: dict[str, int] = {}
@@ -92,10 +106,15 @@ class Simulator:
             if kept == self.options.views:
                 break
             rnd = random.Random(f"{seed} {attempt}")
-            view = sample_view(rnd, room, self.options.width, self.options.height)
+            view = self._sample_view(rnd, room)
             reason = "crowded"
             if view:
-                reason = reject_shape(coarse_depth(caster, view.camera), view.close_up)
+                seen = coarse_depth(caster, view.camera)
+                reason = (
+                    reject_person_view(seen, view)
+                    if isinstance(view, PersonView)
+                    else reject_shape(seen, view.close_up)
+                )
             clock.mark("views")
             if reason or view is None:
                 dropped[reason] += 1
@@ -122,6 +141,13 @@ class Simulator:
             "files": files,
         }
         write_whole(out / "rooms" / f"{seed:06d}.json", json.dumps(about, indent=1).encode())
+
+    def _sample_view(self, rnd: random.Random, room: Room) -> View | None:
+        """Of a person where there is one, in a share of the views."""
+        size = self.options.width, self.options.height
+        if room.people and rnd.random() < PEOPLE_SHARE:
+            return sample_person_view(rnd, room, *size)
+        return sample_view(rnd, room, *size)
 
     def _load(self, room: Room, seed: int, clock: StageClock) -> Caster:
         """Give a room to the renderer, with its light where that is not traced; it for rays."""
@@ -164,6 +190,8 @@ def simulate_rooms(
     for folder in ("rgb", "depth", "rooms"):
         (out / folder).mkdir(parents=True, exist_ok=True)
     claim(out, options)
+    if options.people and not assets.bodies:
+        logger.warning("rooms come without people: %s", ANNY_HINT)
     write_whole(out / "ATTRIBUTION.md", attribution(assets).encode())
     missing = []
     for seed in seeds:

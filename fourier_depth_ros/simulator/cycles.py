@@ -120,6 +120,7 @@ class CyclesRenderer:
         panels = [s for s in solid if s.material.emission > 0 and s.axes[2][2] < -0.5]
         area = sum(math.prod(s.lengths) for s in panels)
         # the renderer's lamp is a point; a panel of this radiance gives as much light below
+        self._level = room.lights.level
         self._lamp = np.array(room.lights.lamp_intensity) * math.pi / max(area, 1e-3)
         self._sky, sun = np.array(room.lights.sky), np.array(room.lights.sun)
         self._add_mesh("shell", surfaces_mesh(solid))
@@ -251,11 +252,15 @@ class CyclesRenderer:
         color, name = np.array(material.color), "Base Color"
         if material.glass:
             inputs["Alpha"].default_value = max(material.opacity, CLEAREST)
-        if material.emission > 0:
+        if material.emission > 0 or material.glow > 0:
             shine = self._sky if material.sky else self._lamp
+            if material.glow > 0:
+                shine = np.full(3, material.glow * self._level)
             strength = max(float(shine.max()), 1e-6)
-            # light is not sought at the sky's 168 m2, but at windows and lamp
-            new.cycles.emission_sampling = "NONE" if material.sky else "FRONT"
+            # light is not sought at the sky's 168 m2 nor at screens, but at windows and lamp
+            new.cycles.emission_sampling = (
+                "FRONT" if material.emission > 0 and not material.sky else "NONE"
+            )
             inputs["Base Color"].default_value = (0.0, 0.0, 0.0, 1.0)
             inputs["Emission Strength"].default_value = strength
             color, name = color * shine / strength, "Emission Color"

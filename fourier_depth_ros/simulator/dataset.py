@@ -23,12 +23,13 @@ from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.files import whole_file
 from fourier_depth_ros.images.calibration import write_calibration
 
-SIMULATOR = 2  # another number: the same seeds give other pictures
+SIMULATOR = 3  # another number: the same seeds give other pictures
 JPEG_QUALITY = 94
 RENDERERS = ("gl", "cycles")
 SAMPLES = 16  # paths a pixel
 PASSAGES = 0.25  # share of the rooms
 PEOPLE = 0.3  # share of the rooms
+DESKS = 0.3  # share of the views
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ class Options:
         samples: paths a pixel that Cycles traces; gl traces none.
         passages: share of the rooms that are corridors, halls, doorways and stairs.
         people: share of the rooms that have people in them, where anny is installed.
+        desks: share of the views that look at a desk or table from near.
     """
 
     views: int = 8
@@ -52,10 +54,12 @@ class Options:
     samples: int = SAMPLES
     passages: float = PASSAGES
     people: float = PEOPLE
+    desks: float = DESKS
 
     def __post_init__(self) -> None:
         sides = (64, 4096)
         ranges = {"views": (1, 999), "width": sides, "height": sides, "samples": (1, 4096)}
+        ranges["desks"] = (0, 1)
         for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected {low} to {high}")

@@ -29,6 +29,7 @@ class Material:
         gloss: strength of the highlights, 0 (matt) to 1.
         emission: radiance relative to the albedo, for lamps and the sky; 0 elsewhere.
         sky: a backdrop without depth.
+        glow: radiance of a screen, relative to white paper's under the room's light (Lights.level).
     """
 
     color: tuple[float, float, float] = (0.6, 0.6, 0.6)
@@ -37,6 +38,7 @@ class Material:
     gloss: float = 0.0
     emission: float = 0.0
     sky: bool = False
+    glow: float = 0.0
 
     @property
     def glass(self) -> bool:

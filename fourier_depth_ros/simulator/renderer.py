@@ -157,6 +157,7 @@ class Renderer:
         _set(self._object, "probes", 4)
         self._textures = [pictures, *self._maps, self._atlas, probes]
         _set(self._object, "room", room.size)
+        _set(self._object, "level", room.lights.level)
         _set(self._object, "cells", (float(x), float(y), float(z)))
         self._draw_shadows(room)
 
@@ -316,7 +317,7 @@ def _object_vertices(placed: Placement, layers: dict[str, int]) -> np.ndarray:
     palette = model.palette
     color = np.array([(*np.sqrt(np.array(m.color) * placed.tint), m.opacity) for m in palette])
     block["in_color"] = np.round(color.clip(0, 1) * 255).astype(np.uint8)[model.owners]
-    gloss = np.array([[m.gloss, 0.0] for m in palette])[model.owners]
+    gloss = np.array([[m.gloss, m.glow / shaders.MOST_GLOW] for m in palette])[model.owners]
     block["in_shade"] = np.round(np.hstack([model.shade, gloss]).clip(0, 1) * 255).astype(np.uint8)
     layer = np.array([layers.get(m.texture or "", -1) for m in palette], np.float32)
     block["in_layer"] = layer[model.owners]

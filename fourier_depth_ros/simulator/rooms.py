@@ -12,26 +12,32 @@ import re
 import numpy as np
 
 from fourier_depth_ros.simulator.assets import Assets, Item
+from fourier_depth_ros.simulator.desks import SMALL, STYLES, lay_out, make_desk, pick
 from fourier_depth_ros.simulator.lighting import choose_lights
 from fourier_depth_ros.simulator.meshes import Material
 from fourier_depth_ros.simulator.models import GRID, Model, ModelStore
 from fourier_depth_ros.simulator.scene import (
     Box,
+    Desk,
     Placement,
     Room,
+    Surface,
     Vector,
     box_surfaces,
     overlap,
     standing_box,
+    vector,
 )
 from fourier_depth_ros.simulator.shell import Wall, build_shell, colour
 from fourier_depth_ros.simulator.textures import PATTERN, readable
+from fourier_depth_ros.simulator.things import make_thing
 
 THEMES = ("Living room", "Living room", "Bedroom", "Kitchen", "Office", "Bathroom")
 TABLE = re.compile(r"table|desk", re.I)
 CHAIR = re.compile(r"chair|stool|armchair", re.I)
 SHELF = re.compile(r"shel|bookcase|rack|étag", re.I)
 OVERHEAD = re.compile(r"ceiling|pendant|chandelier|hanging|fan\b|fluorescent|shower", re.I)
+BENCHES = {"Kitchen": 0.5, "Office": 0.1}  # share of desks without a screen; 0.25 elsewhere
 CLEARANCE = 0.03  # between pieces [m]
 FLAT = 0.015  # a resting place varies in height by less [m]
 
@@ -95,6 +101,73 @@ class Furnisher:
         self.room.placements.append(placed)
         self.room.solids.append(placed.box)
         return placed
+
+    def stand(self, placed: Placement, ignore: Box | None = None) -> Placement | None:
+        """Keep ``placed`` if it fits."""
+        if not self.fits(placed.box, 0.0 if ignore else CLEARANCE, ignore):
+            return None
+        self.room.placements.append(placed)
+        self.room.solids.append(placed.box)
+        return placed
+
+    def desks(self, count: int) -> None:
+        """Desks and tables with things on them, most with their back to a wall."""
+        rnd = self.rnd
+        for _ in range(count):
+            model = make_desk(rnd, self.assets.floors)
+            for _ in range(12):
+                if rnd.random() < 0.65:
+                    wall = rnd.choice(self.walls)
+                    half = model.size[0] / 2 + 0.02
+                    if wall.length < 2 * half:
+                        continue
+                    out = model.size[1] / 2 + rnd.uniform(0.02, 0.06)
+                    position, yaw = wall.at(rnd.uniform(half, wall.length - half), out, 0), wall.yaw
+                else:
+                    x, y, _ = self.room.size
+                    position = (rnd.uniform(0.5, x - 0.5), rnd.uniform(0.5, y - 0.5), 0.0)
+                    yaw = rnd.randrange(4) * math.pi / 2 + rnd.choice((0.0, rnd.gauss(0, 0.3)))
+                placed = Placement("desk", model, position, yaw)
+                if self.fits(placed.box, 0.05):
+                    self.desk(placed)
+                    break
+
+    def desk(self, placed: Placement) -> None:
+        """Put a desk there, with what lies on it and maybe a chair."""
+        rnd, room, model = self.rnd, self.room, placed.model
+        bench = rnd.random() < BENCHES.get(room.theme, 0.25)
+        style = STYLES[-1] if bench else rnd.choices(STYLES[:-1], (5, 3, 1))[0]
+        width, depth, height = model.size
+        room.placements.append(placed)
+        room.solids.append(placed.box)
+        # a rectangle of its own over the board: its light map has the things' shadows
+        corner, along, up = (
+            placed.rotation @ np.array(k)
+            for k in ((-width / 2, -depth / 2, height + 0.0004), (width, 0, 0), (0, depth, 0))
+        )
+        board = model.palette[model.owners[model.positions[:, 2].argmax()]]
+        repeat = 1.0 if board.texture else None
+        origin = vector(corner + np.array(placed.position))
+        room.surfaces.append(Surface(origin, vector(along), vector(up), board, repeat, None, 0.05))
+        indices = []
+        for thing in lay_out(rnd, width, depth, style):
+            x, y, z = thing.position
+            lifted = np.array([x, y, z + height + 0.0008])
+            spot = vector(placed.rotation @ lifted + np.array(placed.position))
+            lying = Placement(thing.kind, thing.model, spot, placed.yaw + thing.yaw)
+            indices.append(len(room.placements))
+            room.placements.append(lying)
+            if thing.model.size[2] > 0.02:
+                room.solids.append(lying.box)
+                room.small.append(indices[-1])
+        x, y, z = placed.position
+        room.desks.append(Desk(placed.yaw, (x, y, z + height), tuple(indices)))
+        if self.chairs and rnd.random() < 0.4:
+            chair = rnd.choice(self.chairs)
+            reach = depth / 2 + chair.size[1] * rnd.uniform(0.5, 0.9)
+            x, y, _ = placed.rotation @ (rnd.gauss(0, 0.1), -reach, 0) + np.array(placed.position)
+            turn = placed.yaw + math.pi + rnd.gauss(0, 0.3)
+            self.put(chair, (float(x), float(y), 0.0), turn, ignore=self._box(placed))
 
     def along_walls(self, count: int) -> None:
         """Furniture with its back to a wall, mostly of the room's theme."""
@@ -166,14 +239,22 @@ class Furnisher:
         own: list[Box] = []
         for _ in range(wanted):
             item = self.rnd.choice(self.small)
-            spot = resting_place(self.rnd, below, max(item.size[:2]) / 2, item.size[2], shelf)
+            thing = None
+            if self.rnd.random() < 0.5:
+                kind = pick(self.rnd, SMALL)
+                thing = make_thing(kind, self.rnd.randrange(10**9))
+            size = thing.size if thing else item.size
+            spot = resting_place(self.rnd, below, max(size[:2]) / 2, size[2], shelf)
             if spot is None:
                 continue
             yaw = self.rnd.uniform(-math.pi, math.pi)
-            box = standing_box(item.size, spot, yaw)
+            box = standing_box(size, spot, yaw)
             if any(overlap(box, other, 0.01) for other in own):
                 continue
-            placed = self.put(item, spot, yaw, ignore=self._box(below))
+            if thing:
+                placed = self.stand(Placement(kind, thing, spot, yaw), ignore=self._box(below))
+            else:
+                placed = self.put(item, spot, yaw, ignore=self._box(below))
             if placed:
                 own.append(placed.box)
                 self.room.small.append(len(self.room.placements) - 1)
@@ -263,6 +344,7 @@ def build_room(seed: int, assets: Assets, store: ModelStore) -> Room:
     room.theme = rnd.choice(THEMES)
     furnisher = Furnisher(rnd, assets, store, room, walls)
     area = room.size[0] * room.size[1]
+    furnisher.desks(rnd.choice((1, 1, 2, 3)) + (room.theme == "Office") * rnd.randint(1, 2))
     furnisher.along_walls(rnd.randint(3, 5) + int(area / 5))
     furnisher.in_the_middle(rnd.randint(6, 14) + int(area / 3))
     furnisher.on_walls(rnd.randint(3, 12))

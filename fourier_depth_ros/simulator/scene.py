@@ -163,6 +163,26 @@ class Lights:
     sun: Vector = (0.0, 0.0, 0.0)
     sun_direction: Vector = (0.0, 0.0, -1.0)
 
+    @property
+    def level(self) -> float:
+        """About the irradiance that a desk gets of lamp and sky; screens are set to suit it."""
+        return 0.05 + 0.45 * max(self.lamp_intensity) + 0.1 * max(self.sky)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """A desk or table with things on it.
+
+    Attributes:
+        yaw: its user sits on the side of its -y, turned by it about z [rad].
+        top: the middle of its top, in the world [m].
+        things: indices of what lies on it, among the room's placements.
+    """
+
+    yaw: float
+    top: Vector
+    things: tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class Outlook:
@@ -210,6 +230,7 @@ class Room:
     solids: list[Box] = field(default_factory=list)
     small: list[int] = field(default_factory=list)
     people: list[Figure] = field(default_factory=list)
+    desks: list[Desk] = field(default_factory=list)
     theme: str = ""
     cells: list[Box] = field(default_factory=list)
     outlooks: list[Outlook] = field(default_factory=list)

@@ -4,6 +4,8 @@ Convention: textures hold display colours (gamma 2.2), everything else is linear
 radiance, and beside it depth: z in the camera's frame [m], 0 where invalid (glass, sky).
 """
 
+MOST_GLOW = 4.0  # of a screen; the share of it is a byte a vertex
+
 #: Light that both kinds of geometry get at run time: lamp and sun with shadow maps, highlights.
 _LIGHT = """
 #version 330
@@ -113,13 +115,13 @@ void main() {
 }
 """
 
-#: Furniture: the probes' light from six directions, times the model's own shade.
+#: Furniture: the probes' light from six directions, times the model's own shade; screens shine.
 OBJECT_FRAGMENT = (
     _LIGHT
     + """
 uniform sampler3D probes;
 uniform vec3 room, cells;
-uniform float glass;
+uniform float glass, level;
 in vec3 position;
 in vec3 normal;
 in vec2 uv;
@@ -144,11 +146,14 @@ void main() {
     bool front = dot(n, view) >= 0.0;
     if (!front) n = -n;
     float open = front ? shade.x : shade.y;
-    vec3 light = shine(albedo, ambient(position, n) * open, position, n, view, shade.z);
+    float glow = shade.w * MOST_GLOW;
+    vec3 own = glow > 0.0 ? vec3(0.02) : albedo;
+    vec3 light = shine(own, ambient(position, n) * open, position, n, view, shade.z);
+    light += albedo * glow * level;
     color = vec4(light, glass > 0.5 ? tint.a : 1.0);
     depth = vec4(glass > 0.5 ? 0.0 : dot(position - eye, forward), 0.0, 0.0, 1.0);
 }
-"""
+""".replace("MOST_GLOW", str(MOST_GLOW))
 )
 
 SHADOW_VERTEX = """

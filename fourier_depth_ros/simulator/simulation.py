@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 
 import cv2
+import numpy as np
 
 from fourier_depth_ros.clock import StageClock
 from fourier_depth_ros.simulator.assets import Assets, attribution
@@ -29,6 +30,7 @@ from fourier_depth_ros.simulator.dataset import (
     write_pair,
     write_whole,
 )
+from fourier_depth_ros.simulator.desk_views import DeskView, reject_desk_view, sample_desk_view
 from fourier_depth_ros.simulator.inhabitants import add_people
 from fourier_depth_ros.simulator.lighting import Caster, bake
 from fourier_depth_ros.simulator.models import ModelStore
@@ -106,15 +108,13 @@ class Simulator:
             if kept == self.options.views:
                 break
             rnd = random.Random(f"{seed} {attempt}")
-            view = self._sample_view(rnd, room)
+            # by what is kept, or views that are often dropped would be fewer than their share
+            desk = random.Random(f"{seed} kind {kept}").random() < self.options.desks
+            view = self._sample_view(rnd, room, desk)
             reason = "crowded"
             if view:
                 seen = coarse_depth(caster, view.camera)
-                reason = (
-                    reject_person_view(seen, view)
-                    if isinstance(view, PersonView)
-                    else reject_shape(seen, view.close_up)
-                )
+                reason = _reject(seen, view)
             clock.mark("views")
             if reason or view is None:
                 dropped[reason] += 1
@@ -142,9 +142,11 @@ class Simulator:
         }
         write_whole(out / "rooms" / f"{seed:06d}.json", json.dumps(about, indent=1).encode())
 
-    def _sample_view(self, rnd: random.Random, room: Room) -> View | None:
-        """Of a person where there is one, in a share of the views."""
+    def _sample_view(self, rnd: random.Random, room: Room, desk: bool) -> View | None:
+        """Of a ``desk`` where there is one; else of a person where there is one, in a share."""
         size = self.options.width, self.options.height
+        if desk and room.desks:
+            return sample_desk_view(rnd, room, *size)
         if room.people and rnd.random() < PEOPLE_SHARE:
             return sample_person_view(rnd, room, *size)
         return sample_view(rnd, room, *size)
@@ -161,6 +163,15 @@ class Simulator:
             caster = baked.caster
         clock.mark("load")
         return caster
+
+
+def _reject(depth: np.ndarray, view: View) -> str:
+    """Why a view's coarse depth [m] makes it no use, by its kind's rules; empty if it is one."""
+    if isinstance(view, PersonView):
+        return reject_person_view(depth, view)
+    if isinstance(view, DeskView):
+        return reject_desk_view(depth)
+    return reject_shape(depth, view.close_up)
 
 
 def simulate_rooms(

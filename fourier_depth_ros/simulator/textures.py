@@ -11,25 +11,29 @@ import cv2
 import numpy as np
 from jaxtyping import UInt8
 
+from fourier_depth_ros.simulator.prints import PRINTS, draw
+
 logger = logging.getLogger(__name__)
 
-SIDE = 256  # [px]
+SIDE = 512  # [px]
+_HALF = 256  # patterns that hold no print are drawn so large [px]
 PATTERN = "pattern:"  # then its kind and seed, "pattern:stripes:17"
 PATTERNS = ("stripes", "squares", "noise", "weave", "dots", "shapes")
 
 
-@lru_cache(maxsize=400)
+@lru_cache(maxsize=250)
 def texture(name: str) -> UInt8[np.ndarray, "side side 4"]:
     """RGBA, SIDE x SIDE, its first row the bottom one (v up); alpha below 102 is a hole.
 
-    ``name`` is a file, "pattern:KIND:SEED", or "outdoors:FILE:SEED" for a view with that sky.
+    ``name`` is a file, "pattern:KIND:SEED" (of PATTERNS or PRINTS), or "outdoors:FILE:SEED" for a
+    view with that sky.
 
     Raises:
         ValueError: not a picture.
     """
     if name.startswith(PATTERN):
         _, kind, seed = name.split(":")
-        rgba = _pattern(kind, int(seed))
+        rgba = _print(kind, int(seed)) if kind in PRINTS else _pattern(kind, int(seed))
     elif name.startswith("outdoors:"):
         file, _, seed = name[len("outdoors:") :].rpartition(":")
         rgba = _outdoors(_file(file), int(seed))
@@ -86,36 +90,36 @@ def _palette(rnd: random.Random, count: int) -> np.ndarray:
 
 
 def _noise(rng: np.random.Generator, cells: int) -> np.ndarray:
-    """Smooth noise that tiles, (SIDE, SIDE) in [0, 1]."""
+    """Smooth noise that tiles, (_HALF, _HALF) in [0, 1]."""
     grid = np.pad(rng.random((cells, cells)).astype(np.float32), ((0, 1), (0, 1)), mode="wrap")
-    big = cv2.resize(grid, (SIDE + SIDE // cells,) * 2, interpolation=cv2.INTER_LINEAR)
-    return np.asarray(big[:SIDE, :SIDE])
+    big = cv2.resize(grid, (_HALF + _HALF // cells,) * 2, interpolation=cv2.INTER_LINEAR)
+    return np.asarray(big[:_HALF, :_HALF])
 
 
 def _pattern(kind: str, seed: int) -> np.ndarray:
     rnd, rng = random.Random(seed), np.random.default_rng(seed)
     colors = _palette(rnd, 5)
-    y, x = np.mgrid[:SIDE, :SIDE]
-    index = np.zeros((SIDE, SIDE), int)
+    y, x = np.mgrid[:_HALF, :_HALF]
+    index = np.zeros((_HALF, _HALF), int)
     if kind == "stripes":
-        edges = np.sort(rng.integers(0, SIDE, rnd.randint(3, 14)))
+        edges = np.sort(rng.integers(0, _HALF, rnd.randint(3, 14)))
         index = np.searchsorted(edges, x if rnd.random() < 0.7 else y) % rnd.choice((2, 3, 5))
     elif kind == "squares":
-        side = SIDE // rnd.choice((2, 4, 8))
+        side = _HALF // rnd.choice((2, 4, 8))
         index = (x // side + (y // side) * rnd.choice((1, 2))) % rnd.choice((2, 3))
     elif kind == "dots":
-        side = SIDE // rnd.choice((4, 8))
+        side = _HALF // rnd.choice((4, 8))
         radius = rnd.uniform(0.2, 0.45) * side
         index = (np.hypot(x % side - side / 2, y % side - side / 2) < radius).astype(int)
     elif kind == "shapes":
-        canvas = np.zeros((SIDE, SIDE), np.uint8)
+        canvas = np.zeros((_HALF, _HALF), np.uint8)
         for _ in range(rnd.randint(4, 14)):
-            corner = (rnd.randrange(SIDE), rnd.randrange(SIDE))
+            corner = (rnd.randrange(_HALF), rnd.randrange(_HALF))
             shade = rnd.randrange(5)
             if rnd.random() < 0.5:
                 cv2.circle(canvas, corner, rnd.randint(8, 70), shade, -1)
             else:
-                other = (rnd.randrange(SIDE), rnd.randrange(SIDE))
+                other = (rnd.randrange(_HALF), rnd.randrange(_HALF))
                 cv2.rectangle(canvas, corner, other, shade, -1)
         index = canvas.astype(int)
     picture = colors[index]
@@ -126,16 +130,22 @@ def _pattern(kind: str, seed: int) -> np.ndarray:
     if kind == "weave":
         grain = grain * (0.8 + 0.2 * ((x // 4 + y // 4) % 2))
     picture = picture * grain[..., None]
-    return np.dstack([np.clip(picture, 0, 255), np.full((SIDE, SIDE), 255)]).astype(np.uint8)
+    rgba = np.dstack([np.clip(picture, 0, 255), np.full((_HALF, _HALF), 255)]).astype(np.uint8)
+    return np.asarray(cv2.resize(rgba, (SIDE, SIDE)))
+
+
+def _print(kind: str, seed: int) -> np.ndarray:
+    rgb = cv2.resize(draw(kind, seed), (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return np.dstack([rgb, np.full((SIDE, SIDE), 255, np.uint8)])
 
 
 def _outdoors(sky: np.ndarray, seed: int) -> np.ndarray:
     """``sky`` over a blurred row of trees or houses."""
     rnd, rng = random.Random(seed), np.random.default_rng(seed)
-    picture = sky.copy()
-    horizon = rnd.randint(SIDE // 2, SIDE * 3 // 4)
+    picture = cv2.resize(sky, (_HALF, _HALF), interpolation=cv2.INTER_AREA)
+    horizon = rnd.randint(_HALF // 2, _HALF * 3 // 4)
     x = 0
-    while x < SIDE:
+    while x < _HALF:
         width = rnd.randint(8, 50)
         top = horizon - rnd.randint(2, 60)
         green = rnd.random() < 0.6
@@ -152,4 +162,4 @@ def _outdoors(sky: np.ndarray, seed: int) -> np.ndarray:
     grain = (0.75 + 0.5 * _noise(rng, 32))[horizon - 60 :, :, None]
     below = picture[horizon - 60 :, :, :3]
     picture[horizon - 60 :, :, :3] = np.clip(below * grain, 0, 255).astype(np.uint8)
-    return np.asarray(cv2.GaussianBlur(picture, (0, 0), 2.2), np.uint8)
+    return np.asarray(cv2.resize(cv2.GaussianBlur(picture, (0, 0), 2.2), (SIDE, SIDE)), np.uint8)

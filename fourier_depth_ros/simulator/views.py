@@ -72,7 +72,7 @@ def sample_view(rnd: random.Random, room: Room, width: int, height: int) -> View
             aim = np.array(
                 [x * rnd.uniform(0.1, 0.9), y * rnd.uniform(0.1, 0.9), rnd.uniform(0.2, 1.5)]
             )
-        if _free(room, eye, 0.08 if close_up or outlook else 0.2):
+        if free(room, eye, 0.08 if close_up or outlook else 0.2):
             break
     else:
         return None
@@ -104,7 +104,8 @@ def _near(rnd: random.Random, target: Placement) -> tuple[np.ndarray, np.ndarray
     return middle + distance * np.array(way), middle
 
 
-def _free(room: Room, eye: np.ndarray, margin: float) -> bool:
+def free(room: Room, eye: np.ndarray, margin: float) -> bool:
+    """Whether a camera at ``eye`` is in the room, and ``margin`` [m] clear of all furniture."""
     cells = room.cells or [(0.0, 0.0, 0.0, *room.size)]
     if not any(all(c[k] + 0.12 <= eye[k] <= c[k + 3] - 0.12 for k in range(3)) for c in cells):
         return False

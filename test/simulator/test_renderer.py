@@ -9,10 +9,11 @@ import pytest
 from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.simulator.lighting import Baked, bake
 from fourier_depth_ros.simulator.meshes import Material
-from fourier_depth_ros.simulator.models import ModelStore, distances
+from fourier_depth_ros.simulator.models import ModelStore, distances, make_model
 from fourier_depth_ros.simulator.renderer import Camera, Renderer
 from fourier_depth_ros.simulator.rooms import build_room
 from fourier_depth_ros.simulator.scene import Lights, Placement, Room, Surface
+from fourier_depth_ros.simulator.solids import box
 from fourier_depth_ros.simulator.views import pose, sample_view
 
 pytestmark = pytest.mark.usefixtures("egl")
@@ -187,3 +188,22 @@ def test_pose_by_hand():
     rolled = pose(np.zeros(3), 0.0, 0.0, math.pi / 2)
     np.testing.assert_allclose(rolled[:3, 0], [0, 0, -1], atol=1e-12)
     assert np.linalg.det(rolled[:3, :3]) == pytest.approx(1)
+
+
+def test_a_screen_shines_as_bright_as_its_glow_in_a_dark_room(renderer):
+    """Radiance is colour x glow x the room's level; probes of 1 add the 2 % it reflects."""
+    off, on = (
+        make_model(box((1.0, 1.0, 1.0), (0.0, 0.0, 0.0), Material((0.5, 0.5, 0.5), glow=glow)))
+        for glow in (0.0, 2.0)
+    )
+    seen = []
+    for model in (off, on):
+        wall = facing((0, 95), (0, 63), 5.0)
+        room = scene(wall, placements=[Placement("screen", model, (0.0, 0.0, 2.0), 0.0)])
+        light, depth = draw(renderer, room)
+        assert depth[28, 44] == pytest.approx(2.0, abs=1e-4)
+        seen.append(light[28, 44, 0])
+    # of a lamp of 0 and a sky of 2: 0.05 + 0.1 x 2
+    assert room.lights.level == pytest.approx(0.25)
+    assert seen[0] <= 0.51
+    assert seen[1] == pytest.approx(0.5 * 2.0 * 0.25, abs=0.03)

@@ -84,6 +84,19 @@ def test_other_workers_and_another_order_give_the_same_bytes(made, assets, tmp_p
 
 
 @drawing
+def test_desk_views_alone_are_near(assets, tmp_path):
+    make(
+        tmp_path,
+        assets,
+        range(1),
+        options=Options(views=3, width=96, height=72, passages=0.0, desks=1.0),
+    )
+    medians = [np.nanmedian(sample.depth) for sample in open_rgbd(tmp_path)]
+    assert len(medians) == 3
+    assert max(medians) < 1.6
+
+
+@drawing
 def test_a_room_that_was_cut_off_is_redone_and_complete_ones_are_left_alone(
     made, assets, tmp_path, monkeypatch
 ):
@@ -164,7 +177,9 @@ def test_a_dataset_yaml_that_is_none(assets, tmp_path):
         make(tmp_path, assets)
 
 
-@pytest.mark.parametrize(("name", "value"), [("views", 0), ("width", 32), ("height", 9999)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("views", 0), ("width", 32), ("height", 9999), ("desks", 1.5)]
+)
 def test_options_out_of_range(name, value):
     with pytest.raises(ValueError, match=f"{name} is {value}, expected"):
         Options(**{name: value})

@@ -12,7 +12,8 @@ import re
 import numpy as np
 
 from fourier_depth_ros.simulator.assets import Assets, Item
-from fourier_depth_ros.simulator.desks import SMALL, STYLES, lay_out, make_desk, pick
+from fourier_depth_ros.simulator.desks.layout import SMALL, STYLES, lay_out, make_desk, pick
+from fourier_depth_ros.simulator.desks.things import make_thing
 from fourier_depth_ros.simulator.lighting import choose_lights
 from fourier_depth_ros.simulator.meshes import Material
 from fourier_depth_ros.simulator.models import GRID, Model, ModelStore
@@ -30,7 +31,6 @@ from fourier_depth_ros.simulator.scene import (
 )
 from fourier_depth_ros.simulator.shell import Wall, build_shell, colour
 from fourier_depth_ros.simulator.textures import PATTERN, readable
-from fourier_depth_ros.simulator.things import make_thing
 
 THEMES = ("Living room", "Living room", "Bedroom", "Kitchen", "Office", "Bathroom")
 TABLE = re.compile(r"table|desk", re.I)

@@ -30,14 +30,14 @@ from fourier_depth_ros.simulator.dataset import (
     write_pair,
     write_whole,
 )
-from fourier_depth_ros.simulator.desk_views import DeskView, reject_desk_view, sample_desk_view
-from fourier_depth_ros.simulator.inhabitants import add_people
+from fourier_depth_ros.simulator.desks.views import DeskView, reject_desk_view, sample_desk_view
 from fourier_depth_ros.simulator.lighting import Caster, bake
 from fourier_depth_ros.simulator.models import ModelStore
 from fourier_depth_ros.simulator.optional import ANNY_HINT
-from fourier_depth_ros.simulator.passages import build_passage, is_passage
-from fourier_depth_ros.simulator.people_views import SHARE as PEOPLE_SHARE
-from fourier_depth_ros.simulator.people_views import (
+from fourier_depth_ros.simulator.passages.kinds import build_passage, is_passage
+from fourier_depth_ros.simulator.people.inhabitants import add_people
+from fourier_depth_ros.simulator.people.views import SHARE as PEOPLE_SHARE
+from fourier_depth_ros.simulator.people.views import (
     PersonView,
     reject_person_view,
     sample_person_view,

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from fourier_depth_ros.core.geometry import Intrinsics
+from fourier_depth_ros.simulator.desks.solids import box
 from fourier_depth_ros.simulator.lighting import Baked, bake
 from fourier_depth_ros.simulator.meshes import Material
 from fourier_depth_ros.simulator.models import ModelStore, distances, make_model
 from fourier_depth_ros.simulator.renderer import Camera, Renderer
 from fourier_depth_ros.simulator.rooms import build_room
 from fourier_depth_ros.simulator.scene import Lights, Placement, Room, Surface
-from fourier_depth_ros.simulator.solids import box
 from fourier_depth_ros.simulator.views import pose, sample_view
 
 pytestmark = pytest.mark.usefixtures("egl")

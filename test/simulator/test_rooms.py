@@ -5,10 +5,10 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from fourier_depth_ros.simulator.desks.things import THINGS
 from fourier_depth_ros.simulator.models import GRID, LEVELS, Model, ModelStore
 from fourier_depth_ros.simulator.rooms import build_room, resting_place
 from fourier_depth_ros.simulator.scene import Placement, overlap, standing_box
-from fourier_depth_ros.simulator.things import THINGS
 
 pytestmark = pytest.mark.usefixtures("embree")
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import math
 import random
 
+from fourier_depth_ros.simulator.desks.solids import box, centred, joined, moved, quad, turned
 from fourier_depth_ros.simulator.meshes import Material, Mesh, linear
 from fourier_depth_ros.simulator.prints import KEY, extent, key_colours, keyboard_keys
 from fourier_depth_ros.simulator.scene import Vector
-from fourier_depth_ros.simulator.solids import box, centred, joined, moved, quad, turned
 from fourier_depth_ros.simulator.textures import PATTERN
 
 INCH = 0.0254

@@ -14,7 +14,7 @@ import numpy as np
 
 from fourier_depth_ros.simulator.assets import Assets
 from fourier_depth_ros.simulator.models import ModelStore
-from fourier_depth_ros.simulator.people import Person, make_person
+from fourier_depth_ros.simulator.people.person import Person, make_person
 from fourier_depth_ros.simulator.rooms import CHAIR, TABLE, Furnisher
 from fourier_depth_ros.simulator.scene import (
     Box,

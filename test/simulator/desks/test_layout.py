@@ -4,7 +4,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from fourier_depth_ros.simulator.desks import STYLES, lay_out, make_desk
+from fourier_depth_ros.simulator.desks.layout import STYLES, lay_out, make_desk
 from fourier_depth_ros.simulator.models import ModelStore
 from fourier_depth_ros.simulator.rooms import build_room
 

@@ -3,7 +3,7 @@ import random
 import numpy as np
 
 from fourier_depth_ros.images.calibration import intrinsics_from_hfov
-from fourier_depth_ros.simulator.people_views import (
+from fourier_depth_ros.simulator.people.views import (
     HANDS,
     PORTRAIT,
     PersonView,

@@ -9,8 +9,8 @@ from itertools import pairwise
 import numpy as np
 
 from fourier_depth_ros.simulator.assets import Assets
-from fourier_depth_ros.simulator.cells import THICKNESS, Cell
 from fourier_depth_ros.simulator.meshes import Material
+from fourier_depth_ros.simulator.passages.cells import THICKNESS, Cell
 from fourier_depth_ros.simulator.scene import Box, Surface, Vector, box_surfaces, vector
 from fourier_depth_ros.simulator.shell import Opening, Wall, colour, open_outdoors, reveal
 from fourier_depth_ros.simulator.textures import PATTERN

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fourier_depth_ros.simulator.bodies import find_bodies
-from fourier_depth_ros.simulator.people import HEIGHT_RANGE, make_person, random_height
+from fourier_depth_ros.simulator.people.person import HEIGHT_RANGE, make_person, random_height
 
 pytestmark = pytest.mark.usefixtures("embree")
 

@@ -3,9 +3,9 @@ import random
 import numpy as np
 import pytest
 
+from fourier_depth_ros.simulator.desks.screens import shape
+from fourier_depth_ros.simulator.desks.things import THINGS, make_thing
 from fourier_depth_ros.simulator.prints import PRINTS, draw, extent, keyboard_keys
-from fourier_depth_ros.simulator.screens import shape
-from fourier_depth_ros.simulator.things import THINGS, make_thing
 
 pytestmark = pytest.mark.usefixtures("embree")
 

@@ -11,14 +11,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fourier_depth_ros.simulator.desks.screens import case
+from fourier_depth_ros.simulator.desks.solids import box, joined
+from fourier_depth_ros.simulator.desks.things import make_thing
 from fourier_depth_ros.simulator.meshes import Material, Mesh
 from fourier_depth_ros.simulator.models import Model, make_model
 from fourier_depth_ros.simulator.scene import Box, overlap, standing_box
-from fourier_depth_ros.simulator.screens import case
 from fourier_depth_ros.simulator.shell import colour, textured
-from fourier_depth_ros.simulator.solids import box, joined
 from fourier_depth_ros.simulator.textures import PATTERN
-from fourier_depth_ros.simulator.things import make_thing
 
 WIDTH, DEPTH, HEIGHT = (0.6, 1.8), (0.5, 0.9), (0.68, 0.78)  # [m]
 FLAT = 0.007  # what is lower has things standing on it [m]

@@ -11,9 +11,11 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from fourier_depth_ros.simulator import fittings
 from fourier_depth_ros.simulator.assets import Assets
-from fourier_depth_ros.simulator.cells import (
+from fourier_depth_ros.simulator.lighting import choose_lights
+from fourier_depth_ros.simulator.models import ModelStore
+from fourier_depth_ros.simulator.passages import fittings
+from fourier_depth_ros.simulator.passages.cells import (
     EAST,
     NORTH,
     SOUTH,
@@ -25,11 +27,9 @@ from fourier_depth_ros.simulator.cells import (
     join,
     place_together,
 )
-from fourier_depth_ros.simulator.lighting import choose_lights
-from fourier_depth_ros.simulator.models import ModelStore
+from fourier_depth_ros.simulator.passages.stairs import build_stairs
 from fourier_depth_ros.simulator.rooms import TABLE, THEMES, Furnisher
 from fourier_depth_ros.simulator.scene import Box, Outlook, Room, Vector
-from fourier_depth_ros.simulator.stairs import build_stairs
 
 #: What stands in corridors and halls.
 ALONG = re.compile(

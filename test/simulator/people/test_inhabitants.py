@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from fourier_depth_ros.simulator.bodies import find_bodies
-from fourier_depth_ros.simulator.inhabitants import MOST, add_people
 from fourier_depth_ros.simulator.lighting import Caster
 from fourier_depth_ros.simulator.models import ModelStore
-from fourier_depth_ros.simulator.people_views import reject_person_view, sample_person_view
+from fourier_depth_ros.simulator.people.inhabitants import MOST, add_people
+from fourier_depth_ros.simulator.people.views import reject_person_view, sample_person_view
 from fourier_depth_ros.simulator.rooms import build_room
 from fourier_depth_ros.simulator.scene import overlap
 from fourier_depth_ros.simulator.views import coarse_depth

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from fourier_depth_ros.simulator.assets import Assets
-from fourier_depth_ros.simulator.cells import (
+from fourier_depth_ros.simulator.meshes import Material
+from fourier_depth_ros.simulator.models import ModelStore
+from fourier_depth_ros.simulator.passages.cells import (
     EAST,
     NORTH,
     SOUTH,
@@ -23,9 +25,13 @@ from fourier_depth_ros.simulator.cells import (
     choose_finish,
     place_together,
 )
-from fourier_depth_ros.simulator.fittings import closed_door, notice_board, radiator, tube, window
-from fourier_depth_ros.simulator.meshes import Material
-from fourier_depth_ros.simulator.models import ModelStore
+from fourier_depth_ros.simulator.passages.fittings import (
+    closed_door,
+    notice_board,
+    radiator,
+    tube,
+    window,
+)
 from fourier_depth_ros.simulator.rooms import Furnisher
 from fourier_depth_ros.simulator.scene import Outlook, Room, Surface, Vector, vector
 from fourier_depth_ros.simulator.shell import colour, textured

@@ -3,7 +3,8 @@ import random
 import numpy as np
 import pytest
 
-from fourier_depth_ros.simulator.cells import (
+from fourier_depth_ros.simulator.lighting import Caster
+from fourier_depth_ros.simulator.passages.cells import (
     EAST,
     NORTH,
     SOUTH,
@@ -14,7 +15,6 @@ from fourier_depth_ros.simulator.cells import (
     join,
     place_together,
 )
-from fourier_depth_ros.simulator.lighting import Caster
 from fourier_depth_ros.simulator.scene import overlap
 
 pytestmark = pytest.mark.usefixtures("embree")

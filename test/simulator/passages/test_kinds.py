@@ -5,7 +5,7 @@ import pytest
 
 from fourier_depth_ros.simulator.lighting import Caster
 from fourier_depth_ros.simulator.models import ModelStore
-from fourier_depth_ros.simulator.passages import (
+from fourier_depth_ros.simulator.passages.kinds import (
     build_passage,
     corridor,
     doorway,
@@ -13,7 +13,7 @@ from fourier_depth_ros.simulator.passages import (
     is_passage,
     light,
 )
-from fourier_depth_ros.simulator.stairs import build_stairs
+from fourier_depth_ros.simulator.passages.stairs import build_stairs
 from fourier_depth_ros.simulator.views import coarse_depth, reject_shape, sample_view
 
 pytestmark = pytest.mark.usefixtures("embree")

@@ -21,10 +21,10 @@ from fourier_depth_ros.simulator.bodies import (
     shaped,
     skinned,
 )
-from fourier_depth_ros.simulator.clothes import Wardrobe, dressed
 from fourier_depth_ros.simulator.meshes import Mesh
 from fourier_depth_ros.simulator.models import Model, make_model
-from fourier_depth_ros.simulator.poses import random_pose
+from fourier_depth_ros.simulator.people.clothes import Wardrobe, dressed
+from fourier_depth_ros.simulator.people.poses import random_pose
 
 HEIGHTS = {True: (1.63, 0.07), False: (1.76, 0.075)}  # female: mean, deviation [m]
 HEIGHT_RANGE = (1.5, 1.95)  # [m]

@@ -3,10 +3,10 @@ import random
 import numpy as np
 import pytest
 
-from fourier_depth_ros.simulator import fittings
-from fourier_depth_ros.simulator.cells import NORTH, STYLES, Cell, choose_finish
 from fourier_depth_ros.simulator.lighting import Caster
 from fourier_depth_ros.simulator.meshes import Material
+from fourier_depth_ros.simulator.passages import fittings
+from fourier_depth_ros.simulator.passages.cells import NORTH, STYLES, Cell, choose_finish
 from fourier_depth_ros.simulator.scene import Lights, Room
 
 pytestmark = pytest.mark.usefixtures("embree")

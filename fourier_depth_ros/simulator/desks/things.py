@@ -11,9 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from fourier_depth_ros.simulator.meshes import Material, Mesh, linear
-from fourier_depth_ros.simulator.models import Model, make_model
-from fourier_depth_ros.simulator.screens import (
+from fourier_depth_ros.simulator.desks.screens import (
     case,
     keyboard,
     laptop,
@@ -22,8 +20,10 @@ from fourier_depth_ros.simulator.screens import (
     printed,
     tablet,
 )
+from fourier_depth_ros.simulator.desks.solids import box, centred, joined, moved, tube, turned
+from fourier_depth_ros.simulator.meshes import Material, Mesh, linear
+from fourier_depth_ros.simulator.models import Model, make_model
 from fourier_depth_ros.simulator.shell import colour
-from fourier_depth_ros.simulator.solids import box, centred, joined, moved, tube, turned
 
 PAPER = Material((0.86, 0.86, 0.84))
 STEEL = Material((0.5, 0.5, 0.52), gloss=0.8)

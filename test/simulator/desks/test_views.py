@@ -3,7 +3,7 @@ import random
 import numpy as np
 import pytest
 
-from fourier_depth_ros.simulator.desk_views import reject_desk_view, sample_desk_view
+from fourier_depth_ros.simulator.desks.views import reject_desk_view, sample_desk_view
 from fourier_depth_ros.simulator.lighting import Caster
 from fourier_depth_ros.simulator.models import ModelStore
 from fourier_depth_ros.simulator.rooms import build_room

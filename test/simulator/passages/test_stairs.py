@@ -3,11 +3,11 @@ import random
 import numpy as np
 import pytest
 
-from fourier_depth_ros.simulator.cells import Cell, choose_finish
 from fourier_depth_ros.simulator.lighting import Caster
 from fourier_depth_ros.simulator.meshes import Material
 from fourier_depth_ros.simulator.models import ModelStore
-from fourier_depth_ros.simulator.stairs import (
+from fourier_depth_ros.simulator.passages.cells import Cell, choose_finish
+from fourier_depth_ros.simulator.passages.stairs import (
     Flight,
     build_stairs,
     choose_flight,

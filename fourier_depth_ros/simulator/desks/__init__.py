@@ -1,0 +1,1 @@
+"""Desks seen from near: solids, screens -> things of true size -> layout on a desk -> views."""

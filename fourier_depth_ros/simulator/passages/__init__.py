@@ -1,0 +1,1 @@
+"""What is passed through: cells joined by doorways, fittings, stairs -> the kinds of them."""

@@ -28,6 +28,8 @@ LARGEST = 100.0
 NEAREST = 0.05
 #: Random trials of linear_consensus: with 30 % inliers 1 - (1 - 0.3^3)^256 = 99.9 % find one.
 HYPOTHESES = 256
+#: Rounds of least squares after them, in which rows count less the less they agree.
+REFINEMENTS = 5
 
 
 class ScaleFit(NamedTuple):
@@ -145,7 +147,7 @@ def linear_consensus(
     allowed: Callable[[Tensor], Tensor],
     seed: int = 0,
 ) -> Consensus | None:
-    """RANSAC of ``rows @ solution = 1`` for most rows, then least squares of those that agree.
+    """RANSAC of ``rows @ solution = 1`` for most rows, then weighted least squares.
 
     Args:
         rows: finite.
@@ -172,8 +174,12 @@ def linear_consensus(
     inliers = agreeing[best]
     if int(inliers.sum()) < unknowns:
         return None
-    chosen = rows[inliers]
-    solution = torch.linalg.lstsq(chosen, torch.ones_like(chosen[:, :1])).solution[:, 0]
-    if not bool(allowed(solution[None])):
-        return Consensus(trials[best], inliers)
+    solution = trials[best]
+    for _ in range(REFINEMENTS):
+        errors = (rows @ solution - 1) / tolerance
+        weights = (1 - errors**2).clamp(min=0)[:, None]  # Tukey's biweight, its root
+        refined = torch.linalg.lstsq(weights * rows, weights).solution[:, 0]
+        if not bool(refined.isfinite().all() and allowed(refined[None])):
+            break
+        solution = refined
     return Consensus(solution, (rows @ solution - 1).abs() <= tolerance)

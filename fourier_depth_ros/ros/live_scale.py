@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -38,6 +39,7 @@ SOURCES: dict[str, tuple[type, str, Callable[[Any], Measurement]]] = {
 }
 #: Measurements remembered: a fast scanner's, or an IMU's, of some seconds.
 REMEMBERED = {"scan": 128, "points": 64, "depth": 64, "height": 1024}
+NOTHING = ScaleFit(scale=math.nan, inliers=0, points=0, residual=math.nan)
 
 
 class LiveScale:
@@ -55,6 +57,8 @@ class LiveScale:
         self._recent = Recent(1)
         self._depth_info: CameraInfo | None = None
         self._refusal = ""
+        #: The last that was measured, with support or without.
+        self._fit = NOTHING
         #: Why the scale is not tracked; '' while it is, or is off.
         self.trouble = ""
         #: What /diagnostics says of it: name -> text.
@@ -71,7 +75,7 @@ class LiveScale:
         if wanted == self._following:
             return
         self.unsubscribe()
-        self.trouble, self.facts, self._refusal = "", {}, ""
+        self.trouble, self.facts, self._refusal, self._fit = "", {}, "", NOTHING
         self._following = wanted
         if source == "none":
             self.forget()
@@ -112,21 +116,21 @@ class LiveScale:
             settings: of the frame.
         """
         if settings.scale_from == "none":
+            self.trouble, self.facts = "", {}
             return None
-        filter_, smoothing = self._filter, settings.scale_smoothing
-        fit, reason = None, ""
+        filter_ = self._filter
+        measured, reason = None, ""
         try:
-            fit = self._measure(depth, intrinsics, header, settings)
+            fit = self._fit = self._measure(depth, intrinsics, header, settings)
+            if fit.supported:
+                measured = fit.scale
+            else:
+                percent = 100 * settings.scale_tolerance
+                reason = f"{fit.inliers} of {fit.points} points agree within {percent:.0f} %"
         except ValueError as error:
             reason = str(error)
-        supported = fit is not None and fit.supported
-        if fit is not None and not supported:
-            reason = (
-                f"{fit.inliers} of {fit.points} points agree within "
-                f"{100 * settings.scale_tolerance:.0f} %: too few"
-            )
-        filter_.update(fit.scale if fit is not None and supported else None, smoothing)
-        self._explain(filter_, fit, reason, settings)
+        filter_.update(measured, settings.scale_smoothing)
+        self._explain(filter_, reason, settings)
         return filter_.scale
 
     # ---- measuring -----------------------------------------------------------------------------
@@ -216,17 +220,15 @@ class LiveScale:
 
     # ---- telling -------------------------------------------------------------------------------
 
-    def _explain(
-        self, filter_: ScaleFilter, fit: ScaleFit | None, reason: str, settings: NodeParameters
-    ) -> None:
+    def _explain(self, filter_: ScaleFilter, reason: str, settings: NodeParameters) -> None:
         source, smoothing = settings.scale_from, settings.scale_smoothing
         state, scale = filter_.state(smoothing), filter_.scale
         value = "" if scale is None else f"{scale:.4f}"
         self.facts = {
             "scale": value,
             "scale state": f"{state}, from {source}",
-            "scale inliers": "" if fit is None else f"{fit.inliers} of {fit.points}",
-            "scale residual [%]": "" if fit is None else f"{100 * fit.residual:.1f}",
+            "scale inliers": f"{self._fit.inliers} of {self._fit.points}",
+            "scale residual [%]": f"{100 * self._fit.residual:.1f}",
         }
         troubles = {
             "tracking": "",

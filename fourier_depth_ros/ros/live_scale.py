@@ -14,7 +14,8 @@ from std_msgs.msg import Header
 from torch import Tensor
 
 from fourier_depth_ros.core.geometry import Intrinsics, scale_intrinsics
-from fourier_depth_ros.core.ground import down_of, heights_over, surface_of
+from fourier_depth_ros.core.ground import Surface, down_of, heights_over, surface_of
+from fourier_depth_ros.core.rigid import RigidTransform, transform_from_numbers
 from fourier_depth_ros.core.scale import ScaleFit, estimate_scale, paired_depths
 from fourier_depth_ros.core.scale_filter import ScaleFilter
 from fourier_depth_ros.ros.inputs import Inputs
@@ -163,18 +164,29 @@ class LiveScale:
         if not settings.camera_height:
             raise ValueError("set camera_height, that of the camera over the floor [m]")
         surface = surface_of(depth, intrinsics)
-        if self._recent.empty and not self._refusal:  # nobody sends any: the floor itself tells
-            down = down_of(surface, settings.scale_tolerance)
-            if down is None:
-                raise ValueError("no floor in the picture, and no imu to say what is down")
-        else:
-            found, transform = self._nearest(header, settings)
-            down = -transform.rotation @ found.vectors[0]
-        heights = heights_over(surface, down)
+        heights = heights_over(surface, self._down(surface, header, settings))
         true_height = torch.full_like(heights, settings.camera_height)
         return estimate_scale(heights, true_height, settings.scale_tolerance)
 
-    def _nearest(self, header: Header, settings: NodeParameters) -> tuple[Measurement, Any]:
+    def _down(self, surface: Surface, header: Header, settings: NodeParameters) -> Tensor:
+        """What is down in the optical frame: by an imu, the camera's mount, or the floor itself.
+
+        Raises:
+            ValueError: none of them knows.
+        """
+        if not self._recent.empty or self._refusal:  # somebody has an imu
+            found, transform = self._nearest(header, settings)
+            return -transform.rotation @ found.vectors[0]
+        if settings.scale_pose:  # in a frame that stands level
+            return -transform_from_numbers(settings.scale_pose).rotation[2]
+        down = down_of(surface, settings.scale_tolerance)
+        if down is None:
+            raise ValueError("no floor in the picture, and no imu to say what is down")
+        return down
+
+    def _nearest(
+        self, header: Header, settings: NodeParameters
+    ) -> tuple[Measurement, RigidTransform]:
         """The measurement of the picture's time, and the transform into its frame.
 
         Raises:

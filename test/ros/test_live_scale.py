@@ -276,8 +276,7 @@ def test_points_and_a_sparse_slow_depth_camera_in_the_picture_s_own_frame(drive,
     assert values["scale inliers"].endswith(" of 48")  # 4800 / 100, all in the picture
 
 
-@pytest.mark.parametrize("with_imu", [False, True])
-def test_the_camera_s_height_over_the_floor(drive, graph, with_imu):
+def test_the_camera_s_height_over_the_floor(drive, graph):
     def imu():
         msg = Imu(header=drive.header())
         msg.orientation_covariance[0] = -1.0  # it has only an accelerometer
@@ -285,12 +284,28 @@ def test_the_camera_s_height_over_the_floor(drive, graph, with_imu):
         up.y, up.z = -9.81 * math.cos(PITCH), -9.81 * math.sin(PITCH)
         graph.publish(Imu, "depth/imu", msg)
 
+    def right(sense):
+        drive.go(10, sense, step=0)
+        depth = depth_from_msg(drive.depths[-1])
+        rows = np.arange(30, 118)  # above, 25 rows of answers are too coarse for a hyperbola
+        np.testing.assert_allclose(depth[rows, 80], floor(rows), rtol=0.03)
+        drive.told(FINE, sense)
+
     drive.level, drive.channel = 100, BLUE
     assert graph.set(scale_from="height").successful
     drive.told("set camera_height", lambda: None)
     assert graph.set(camera_height=HEIGHT).successful
-    drive.go(15, imu if with_imu else lambda: None, step=0)
-    depth = depth_from_msg(drive.depths[-1])
-    rows = np.arange(30, 118)  # above, 25 rows of answers are too coarse for a hyperbola
-    np.testing.assert_allclose(depth[rows, 80], floor(rows), rtol=0.03)
-    drive.told(FINE, imu if with_imu else lambda: None)
+    right(lambda: None)  # by the floor itself
+    for roll, pitch in ((-math.pi / 2 - PITCH, 0), (-math.pi / 2, 0.7)):
+        # of the mount in a level frame: as it is, and with a roll of 0.7 rad that it has not
+        assert graph.set(scale_from="none").successful
+        pose = f"0 0 {HEIGHT} {roll} {pitch} {-math.pi / 2}"
+        assert graph.set(scale_from="height", scale_transform=pose).successful
+        if pitch:
+            drive.told("0 of 0 points agree", lambda: None)
+        else:
+            right(lambda: None)
+    assert graph.set(scale_from="none", scale_transform="").successful
+    assert graph.set(scale_from="height").successful
+    right(imu)
+    drive.told("nothing on /depth/imu at the picture's time", lambda: None)

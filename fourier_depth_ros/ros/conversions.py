@@ -212,26 +212,49 @@ def points_from_msg(
     """Points (x, y, z) [m], NaN where invalid, and their RGB colours; of any XYZRGB cloud.
 
     Raises:
-        ValueError: no x, y, z, rgb fields of 32 bits, or fewer bytes than the size promises.
+        ValueError: see _fields_of_cloud.
+    """
+    x, y, z, color = _fields_of_cloud(msg, x="f4", y="f4", z="f4", rgb="u4")
+    xyz = np.stack((x, y, z), axis=-1).astype(np.float32, copy=False)
+    rgb = np.stack((color >> 16, color >> 8, color), axis=-1).astype(np.uint8)
+    return xyz, rgb
+
+
+def xyz_from_msg(msg: PointCloud2) -> Float32[np.ndarray, "points 3"]:
+    """The points (x, y, z) [m] of any cloud, row by row; NaN where invalid.
+
+    Raises:
+        ValueError: see _fields_of_cloud.
+    """
+    fields = _fields_of_cloud(msg, x="f4", y="f4", z="f4")
+    return np.stack([each.ravel() for each in fields], axis=-1).astype(np.float32, copy=False)
+
+
+def _fields_of_cloud(msg: PointCloud2, **kinds: str) -> list[np.ndarray]:
+    """Views (height, width) of a cloud's fields of 32 bits, each read as its kind.
+
+    Raises:
+        ValueError: it has no such field, or fewer bytes than its size promises.
     """
     of_32_bit = (PointField.FLOAT32, PointField.UINT32)
     offsets = {field.name: field.offset for field in msg.fields if field.datatype in of_32_bit}
-    if missing := [name for name in POINT.names or () if name not in offsets]:
+    if missing := [name for name in kinds if name not in offsets]:
         raise ValueError(
             f"cloud has no 32-bit field {', '.join(missing)}, its fields are "
-            f"{', '.join(field.name for field in msg.fields)}; expected an XYZRGB cloud"
+            f"{', '.join(field.name for field in msg.fields)}"
         )
-    if len(msg.data) < msg.height * msg.row_step or msg.row_step < msg.width * msg.point_step:
+    if (
+        len(msg.data) < msg.height * msg.row_step
+        or msg.row_step < msg.width * msg.point_step
+        or msg.point_step < 4 + max(offsets[name] for name in kinds)
+    ):
         raise ValueError(
             f"cloud of {msg.width}x{msg.height} points of {msg.point_step} bytes has "
             f"{len(msg.data)} bytes and a row_step of {msg.row_step}: it is truncated"
         )
     order = ">" if msg.is_bigendian else "<"
     shape, strides = (msg.height, msg.width), (msg.row_step, msg.point_step)
-    x, y, z, color = (
+    return [
         np.ndarray(shape, order + kind, msg.data, offsets[name], strides)
-        for name, kind in (("x", "f4"), ("y", "f4"), ("z", "f4"), ("rgb", "u4"))
-    )
-    xyz = np.stack((x, y, z), axis=-1).astype(np.float32, copy=False)
-    rgb = np.stack((color >> 16, color >> 8, color), axis=-1).astype(np.uint8)
-    return xyz, rgb
+        for name, kind in kinds.items()
+    ]

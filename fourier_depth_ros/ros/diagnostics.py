@@ -26,8 +26,8 @@ class NodeState:
     image_topic: what the node listens to, or will. not_ready: why there is no network running (''
     if it does); failed: because it could not, and not because nobody asked. camera: why there are
     no intrinsics. std: why there is no standard deviation though somebody listens. pace: why
-    target_rate is not kept. unheard: the topic and policy of publishers whose messages cannot
-    arrive. facts: name -> text, shown as they are.
+    target_rate is not kept. scale: why the live scale is not tracked. unheard: the topic and policy
+    of publishers whose messages cannot arrive. facts: name -> text, shown as they are.
     """
 
     image_topic: str
@@ -37,6 +37,7 @@ class NodeState:
     camera: str = ""
     std: str = ""
     pace: str = ""
+    scale: str = ""
     unheard: str = ""
     facts: dict[str, str] | None = None
 
@@ -56,8 +57,8 @@ def judge(snapshot: Snapshot, state: NodeState) -> tuple[bytes, str]:
         return error, snapshot.trouble
     if not state.listened:
         return ok, "nobody subscribes to an output: the network rests"
-    if state.camera or state.std or state.pace:
-        return warn, state.camera or state.std or state.pace
+    if trouble := state.camera or state.std or state.pace or state.scale:
+        return warn, trouble
     if snapshot.invalid_share is None:
         return warn, (
             f"no depth in the last {WINDOW:.0f} s: a frame is being computed; if this stays, "

@@ -14,24 +14,27 @@ from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.images.encodings import ImageError
 from fourier_depth_ros.ros.camera import Camera, intrinsics_of, scaled_info
 from fourier_depth_ros.ros.conversions import image_from_msg
+from fourier_depth_ros.ros.live_scale import LiveScale
+from fourier_depth_ros.ros.log import THROTTLE, brief
 from fourier_depth_ros.ros.monitor import Monitor
 from fourier_depth_ros.ros.outputs import DepthFrame, DepthOutputs
 from fourier_depth_ros.ros.parameters import NOT_CALIBRATED
 from fourier_depth_ros.ros.settings import NodeParameters
-
-#: Seconds between two log lines of the same kind.
-THROTTLE = 5.0
-#: Characters of a log line that quotes what came in: a name in a message may be megabytes long.
-LINE = 1000
 
 
 class FrameProcessor:
     """Turns images into published depth with one set of settings, estimator and outputs a frame."""
 
     def __init__(
-        self, camera: Camera, monitor: Monitor, clock: Clock, logger: RcutilsLogger
+        self,
+        camera: Camera,
+        scale: LiveScale,
+        monitor: Monitor,
+        clock: Clock,
+        logger: RcutilsLogger,
     ) -> None:
         self._camera = camera
+        self._scale = scale
         self._monitor = monitor
         self._clock = clock
         self._logger = logger
@@ -64,12 +67,15 @@ class FrameProcessor:
             output_size,
             with_std=std_wanted or settings.max_relative_std > 0,
         )
-        depth, std = finish(prediction, settings, std_wanted)
+        scale = self._scale.update(prediction.depth, intrinsics, msg.header, settings)
+        depth, std = finish(prediction, settings, std_wanted, scale)
         stages.mark("predict")
         output_info = None
         if intrinsics is not None:
             output_info = scaled_info(info, output_size[1], output_size[0], msg.header)
-        outputs.publish(DepthFrame(msg.header, rgb, depth, std, intrinsics, output_info), settings)
+        outputs.publish(
+            DepthFrame(msg.header, rgb, depth, std, intrinsics, output_info, scale), settings
+        )
         stages.mark("publish")
         self._explain_std(std_wanted and std is None)
         # not rclpy's Time: it raises at stamps before 1970, and a stamp is only passed on here
@@ -120,25 +126,24 @@ class FrameProcessor:
 
 
 def finish(
-    prediction: DepthPrediction, settings: NodeParameters, with_std: bool
+    prediction: DepthPrediction,
+    settings: NodeParameters,
+    with_std: bool,
+    live_scale: float | None = None,
 ) -> tuple[np.ndarray, np.ndarray | None]:
     """Depth and, if asked for and known, its standard deviation [m], as they are published.
 
     Convention: depth that is too uncertain is not known, NaN, even where far depth is inf; std is
-    NaN where depth is not finite. Both are scaled by depth_scale.
+    NaN where depth is not finite. Both are scaled by the live scale, by depth_scale without one.
     """
+    scale = settings.depth_scale if live_scale is None else live_scale
     depth, std = prediction.depth, prediction.std
     if settings.max_relative_std > 0 and std is not None:
         depth = depth.where(std <= settings.max_relative_std * depth, torch.nan)
-    if settings.depth_scale != 1:  # as a rule it is, and a new map is 8 MB at 1080p
-        depth = depth * settings.depth_scale
+    if scale != 1:  # as a rule it is, and a new map is 8 MB at 1080p
+        depth = depth * scale
     limited = limit_depth(depth, settings.min_depth, settings.max_depth, settings.far_policy)
     if not with_std or std is None:
         return limited.cpu().numpy(), None  # waits for the device: the stage's time is honest
-    std = (std * settings.depth_scale).where(limited.isfinite(), torch.nan)
+    std = (std * scale).where(limited.isfinite(), torch.nan)
     return limited.cpu().numpy(), std.cpu().numpy()
-
-
-def brief(text: str) -> str:
-    """``text`` without its middle if it is longer than a log line should be."""
-    return text if len(text) <= LINE else f"{text[: LINE // 2]} ... {text[-LINE // 2 :]}"

@@ -1,4 +1,4 @@
-"""The node's subscriptions to the camera, and whether its publishers can be heard at all."""
+"""The node's subscriptions, and whether their publishers can be heard at all."""
 
 from __future__ import annotations
 
@@ -17,31 +17,34 @@ try:
 except ImportError:  # Humble
     from rclpy.qos_event import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
 
-from fourier_depth_ros.ros.frames import THROTTLE
+from fourier_depth_ros.ros.log import THROTTLE
 from fourier_depth_ros.ros.transport import input_qos
 
 
-class CameraInputs:
-    """camera_info, and image or image/compressed; subscribed to only while the node is active."""
+class Inputs:
+    """Subscriptions that come and go together, each for the latest message only."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
         self._subscriptions: list[Subscription] = []
 
-    def subscribe(
-        self,
-        image_transport: str,
-        on_image: Callable[[Image | CompressedImage], None],
-        on_camera_info: Callable[[CameraInfo], None],
-    ) -> None:
-        """Subscribe to both.
+    def add(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
+        """Subscribe to one more.
 
         Raises:
             Exception: of rclpy's, where a QoS override makes no sense.
         """
-        self._add(CameraInfo, "camera_info", on_camera_info)
-        kind = CompressedImage if image_transport == "compressed" else Image
-        self._add(kind, image_name(image_transport), on_image)
+        name = self._node.resolve_topic_name(topic)
+        events = SubscriptionEventCallbacks(incompatible_qos=partial(self._on_incompatible, name))
+        subscription = self._node.create_subscription(
+            kind,
+            topic,
+            callback,
+            input_qos(),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+            event_callbacks=events,
+        )
+        self._subscriptions.append(subscription)
 
     def unsubscribe(self) -> None:
         """Take down what there is."""
@@ -67,22 +70,28 @@ class CameraInputs:
                 return _sentence(topic, wrong[0])
         return ""
 
-    def _add(self, kind: type, topic: str, callback: Callable[[Any], None]) -> None:
-        name = self._node.resolve_topic_name(topic)
-        events = SubscriptionEventCallbacks(incompatible_qos=partial(self._on_incompatible, name))
-        subscription = self._node.create_subscription(
-            kind,
-            topic,
-            callback,
-            input_qos(),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(),
-            event_callbacks=events,
-        )
-        self._subscriptions.append(subscription)
-
     def _on_incompatible(self, topic: str, event: QoSRequestedIncompatibleQoSInfo) -> None:
         reason = qos_policy_name_from_kind(event.last_policy_kind)
         self._node.get_logger().error(_sentence(topic, reason), throttle_duration_sec=THROTTLE)
+
+
+class CameraInputs(Inputs):
+    """camera_info, and image or image/compressed; subscribed to only while the node is active."""
+
+    def subscribe(
+        self,
+        image_transport: str,
+        on_image: Callable[[Image | CompressedImage], None],
+        on_camera_info: Callable[[CameraInfo], None],
+    ) -> None:
+        """Subscribe to both.
+
+        Raises:
+            Exception: of rclpy's, where a QoS override makes no sense.
+        """
+        self.add(CameraInfo, "camera_info", on_camera_info)
+        kind = CompressedImage if image_transport == "compressed" else Image
+        self.add(kind, image_name(image_transport), on_image)
 
 
 def image_name(image_transport: str) -> str:

@@ -22,8 +22,10 @@ from fourier_depth_ros.core.checkpoint import file_digest
 from fourier_depth_ros.ros import parameters
 from fourier_depth_ros.ros.camera import Camera
 from fourier_depth_ros.ros.diagnostics import NodeState, diagnostics_msg
-from fourier_depth_ros.ros.frames import THROTTLE, FrameProcessor, brief
+from fourier_depth_ros.ros.frames import FrameProcessor
 from fourier_depth_ros.ros.inputs import CameraInputs, image_name
+from fourier_depth_ros.ros.live_scale import LiveScale
+from fourier_depth_ros.ros.log import THROTTLE, brief
 from fourier_depth_ros.ros.monitor import Monitor
 from fourier_depth_ros.ros.outputs import DepthOutputs
 from fourier_depth_ros.ros.pacing import PacedEstimator
@@ -54,8 +56,9 @@ class DepthNode(LifecycleNode):
         self._inputs = CameraInputs(self)
         self._mirroring = False
         self._monitor = Monitor()
+        self._scale = LiveScale(self)
         self._frames = FrameProcessor(
-            self._camera, self._monitor, self.get_clock(), self.get_logger()
+            self._camera, self._scale, self._monitor, self.get_clock(), self.get_logger()
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         self._diagnostics_timer: Timer | None = None
@@ -93,6 +96,7 @@ class DepthNode(LifecycleNode):
             self._inputs.subscribe(
                 self._settings.image_transport, self._on_image, self._on_camera_info
             )
+            self._scale.follow(self._settings)
         except Exception as error:
             return self._refuse("activate", error)
         self._worker = LatestWorker(
@@ -139,6 +143,7 @@ class DepthNode(LifecycleNode):
 
     def _stop(self) -> None:
         self._inputs.unsubscribe()
+        self._scale.unsubscribe()
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
@@ -151,6 +156,7 @@ class DepthNode(LifecycleNode):
             self._settings = parameters.unresolved(self._settings)
             self._mirror_soon()
         self._outputs = self._paced = None
+        self._scale.forget()
         self._rest("unconfigured", "configure, then activate")
 
     def _load(self, settings: NodeParameters) -> tuple[PacedEstimator, NodeParameters]:
@@ -195,6 +201,7 @@ class DepthNode(LifecycleNode):
             response.message = brief(str(error))
             return response
         self._paced = paced
+        self._scale.forget()
         self._accept(settings)
         response.success, response.message = True, parameters.describe(settings)
         return response
@@ -241,6 +248,7 @@ class DepthNode(LifecycleNode):
         if settings.diagnostics_period != self._settings.diagnostics_period:
             self._set_diagnostics_period(settings.diagnostics_period)
         self._settings = settings
+        self._soon(self._follow_scale)
         self._show_running()
 
     def _show_running(self) -> None:
@@ -249,6 +257,11 @@ class DepthNode(LifecycleNode):
         if self._outputs is not None and self._paced is not None:
             self._outputs.announce_ratios(self._paced.estimator.combination.crop_ratios)
         self._mirror_soon()
+
+    def _follow_scale(self) -> None:
+        """Not in the parameter callback: a new subscription declares parameters of its own."""
+        if self._worker is not None:
+            self._scale.follow(self._settings)
 
     def _mirror_soon(self) -> None:
         """Humble has no post-set callback: shown values become canonical just after this one."""
@@ -323,6 +336,7 @@ class DepthNode(LifecycleNode):
             camera=self._frames.camera_trouble,
             std=self._frames.std_trouble,
             pace=paced.trouble if paced else "",
+            scale=self._scale.trouble,
             unheard=self._inputs.unheard(),
             facts={
                 "crop ratios": " ".join(f"{ratio:g}" for ratio in chosen.crop_ratios),
@@ -330,6 +344,7 @@ class DepthNode(LifecycleNode):
                 "preset": settings.preset,
                 "target rate": paced.pace if paced else "",
                 "combination": settings.combination,
+                **self._scale.facts,
                 **self._facts,
             },
         )

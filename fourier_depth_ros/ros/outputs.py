@@ -8,7 +8,7 @@ import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
-from std_msgs.msg import Float64MultiArray, Header
+from std_msgs.msg import Float32, Float64MultiArray, Header
 
 from fourier_depth_ros.core.geometry import Intrinsics, scale_intrinsics
 from fourier_depth_ros.images.encodings import colorize_depth
@@ -24,7 +24,7 @@ class DepthFrame:
     header: the input image's. rgb: (h, w, 3) uint8, the input image. depth: (H, W) float32 [m],
     NaN (or inf by far_policy) outside the range. std: (H, W) float32 [m], NaN where depth is not
     finite; None if nobody asked, or the checkpoint is not calibrated. intrinsics: of the input
-    image, None if unknown; camera_info: of the depth image.
+    image, None if unknown; camera_info: of the depth image. scale: the live one, if there is one.
     """
 
     header: Header
@@ -33,10 +33,11 @@ class DepthFrame:
     std: np.ndarray | None
     intrinsics: Intrinsics | None
     camera_info: CameraInfo | None
+    scale: float | None
 
 
 class DepthOutputs:
-    """depth/image, depth/camera_info, depth/std, depth/color, depth/points, ~/active_ratios."""
+    """depth/image, camera_info, std, color and points; ~/scale, ~/active_ratios."""
 
     def __init__(self, node: LifecycleNode) -> None:
         self._node = node
@@ -54,16 +55,25 @@ class DepthOutputs:
         self._std = create(Image, "depth/std")
         self._color = create(Image, "depth/color")
         self._points = create(PointCloud2, "depth/points")
+        # plain: sensor_msgs and std_msgs have no number with a header; one comes before each depth
+        self._scale = create(Float32, "~/scale")
         self._lazy = (self._image, self._camera_info, self._std, self._color, self._points)
         # not a lifecycle publisher: what will be active is known before activation
         self._ratios = node.create_publisher(Float64MultiArray, "~/active_ratios", latched_qos())
 
     def wanted(self, settings: NodeParameters) -> bool:
         """Whether anybody listens to anything; if not, the network may rest."""
-        return settings.publish_points or any(p.get_subscription_count() for p in self._lazy)
+        scale_wanted = settings.scale_from != "none" and self._scale.get_subscription_count()
+        return (
+            settings.publish_points
+            or bool(scale_wanted)
+            or any(p.get_subscription_count() for p in self._lazy)
+        )
 
     def publish(self, frame: DepthFrame, settings: NodeParameters) -> None:
         """Publish what is listened to; points need intrinsics and are left out without them."""
+        if frame.scale is not None:
+            self._scale.publish(Float32(data=frame.scale))
         if self._image.get_subscription_count():
             self._image.publish(depth_to_msg(frame.depth, frame.header, settings.depth_encoding))
         if frame.camera_info is not None and self._camera_info.get_subscription_count():
@@ -96,6 +106,6 @@ class DepthOutputs:
 
     def destroy(self) -> None:
         """Take all publishers down."""
-        for publisher in self._lazy:
+        for publisher in (*self._lazy, self._scale):
             self._node.destroy_lifecycle_publisher(publisher)
         self._node.destroy_publisher(self._ratios)

@@ -6,6 +6,7 @@ be set until the node is configured, and again once it is cleaned up.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any, Literal
 
@@ -21,6 +22,7 @@ from fourier_depth_ros.config import (
     PrecisionName,
     Settings,
 )
+from fourier_depth_ros.core.scale_filter import Smoothing
 
 
 def _live(default: Any, unit: str, description: str, **bounds: Any) -> Any:
@@ -114,9 +116,54 @@ class NodeParameters(Settings):
     max_relative_std: float = _live(
         0.0, "", "depth is NaN where depth/std over depth is larger; 0: never", ge=0, le=10
     )
-    depth_scale: float = _live(1.0, "", "metric depth is multiplied by this", gt=0, le=1e3)
+    depth_scale: float = _live(
+        1.0,
+        "",
+        "metric depth is multiplied by this; with scale_from, until there is a live scale",
+        gt=0,
+        le=1e3,
+    )
     focal_correction: bool = _live(
         True, "", "scale depth by the camera's fx / width over the training camera's"
+    )
+    camera_height: float = _live(
+        0.0,
+        "m",
+        "that of the camera over the floor, for scale_from height; 0: not known",
+        ge=0,
+        le=100,
+    )
+    scale_from: Literal["none", "scan", "points", "height", "depth"] = _live(
+        "none",
+        "",
+        "what measures the live scale that stands for depth_scale: a LaserScan on ~/scan, a "
+        "PointCloud2 on ~/scale_points, a depth image on ~/scale_depth, or camera_height, with "
+        "~/imu if there is one",
+    )
+    scale_transform: str = _live(
+        "",
+        "m, rad",
+        "pose of the picture's optical frame in the sensor's: x y z roll pitch yaw, or x y z qx qy "
+        "qz qw; '': from TF",
+    )
+    scale_tolerance: float = _live(
+        0.15, "relative", "depths that differ by more do not agree on a scale", ge=0.001, le=1
+    )
+    scale_max_delay: float = _live(
+        0.1, "s", "between the stamps of a picture and of what measures its scale", ge=0, le=60
+    )
+    scale_time_constant: float = _live(
+        1.0, "s", "of the live scale's average; 0: each picture has its own", ge=0, le=3600
+    )
+    scale_max_jump: float = _live(
+        0.3, "relative", "a scale that differs by more is refused until it persists", gt=0, le=100
+    )
+    scale_patience: float = _live(
+        2.0,
+        "s",
+        "a refused scale that persists for so long is taken, one that nothing supports is reported",
+        ge=0,
+        le=3600,
     )
     output_size: str = _live(
         "",
@@ -149,6 +196,17 @@ class NodeParameters(Settings):
             raise ValueError(f"{size} is more than 8K; give at most 7680x4320")
         return size
 
+    @field_validator("scale_transform")
+    @classmethod
+    def _pose(cls, text: str) -> str:
+        numbers = _numbers(text)
+        if text and (numbers is None or not math.hypot(*numbers[3:], len(numbers) == 6) > 1e-3):
+            raise ValueError(
+                f"{text!r} is no pose; give x y z roll pitch yaw, or x y z qx qy qz qw, such as "
+                f"'0.1 0 0.2 -1.5708 0 -1.5708', or ''"
+            )
+        return text
+
     @field_validator("crop_ratios")
     @classmethod
     def _ratios(cls, ratios: tuple[float, ...]) -> tuple[float, ...]:
@@ -170,6 +228,16 @@ class NodeParameters(Settings):
         return self
 
     @property
+    def scale_pose(self) -> tuple[float, ...]:
+        """Six or seven numbers of scale_transform; empty: from TF."""
+        return _numbers(self.scale_transform) or ()
+
+    @property
+    def scale_smoothing(self) -> Smoothing:
+        """The part of the parameters that the live scale's filter takes."""
+        return Smoothing(self.scale_time_constant, self.scale_max_jump, self.scale_patience)
+
+    @property
     def output_shape(self) -> tuple[int, int] | None:
         """(height, width) of the outputs [px]; None: the image's."""
         if not self.output_size:
@@ -187,3 +255,12 @@ class NodeParameters(Settings):
             combination=self.combination,
             ridge=None if self.ridge < 0 else self.ridge,
         )
+
+
+def _numbers(text: str) -> tuple[float, ...] | None:
+    """The six or seven finite numbers of a pose; None where it is none."""
+    try:
+        numbers = tuple(float(word) for word in text.replace(",", " ").split())
+    except ValueError:
+        return None
+    return numbers if len(numbers) in (6, 7) and all(map(math.isfinite, numbers)) else None

@@ -91,6 +91,7 @@ def accepted(name: str) -> str:
         "device": "auto, cpu, cuda or cuda:N",
         "preset": f"{', '.join(PRESETS)}, auto, or '' (empty)",
         "output_size": "WIDTHxHEIGHT, or '' (empty)",
+        "scale_transform": "x y z roll pitch yaw, x y z qx qy qz qw, or '' (empty)",
     }
     choices = get_args(NodeParameters.model_fields[name].annotation)
     return words.get(name, ", ".join(map(str, choices)))

@@ -21,7 +21,7 @@ from fourier_depth_ros.config import (
 )
 from fourier_depth_ros.core import vit
 from fourier_depth_ros.core.checkpoint import Checkpoint, FitStatistics, save_checkpoint
-from fourier_depth_ros.core.network import DepthEstimationNetwork
+from fourier_depth_ros.core.network import IMAGENET_MEAN, IMAGENET_STD, DepthEstimationNetwork
 from fourier_depth_ros.core.statistics import CombinerStatistics
 
 RATIOS = (1.0, 0.8, 0.6)
@@ -77,6 +77,32 @@ def save_constant(
     """constant_checkpoint on disk, weights in float32 so that the answer is exact."""
     checkpoint = constant_checkpoint(depth, fitted=fitted, shared=shared)
     save_checkpoint(path, checkpoint, dtype=torch.float32)
+    return path
+
+
+def save_colors(path: Path, red: torch.Tensor, blue: torch.Tensor) -> Path:
+    """A network whose answer to a picture of one colour is R x ``red`` + B x ``blue``, R, B 0..255.
+
+    red, blue: (25, 32) [canonical m]. All that its trunk does is to hand the picture's mean colour
+    on, in three channels: shortcuts let it pass, and all else is zero.
+    """
+    config = CheckpointConfig(
+        network=NetworkConfig(trunk="resnet18", input_size=64, modified=False),
+        space=DepthSpace(output_space="depth", canonical_focal=CANONICAL_FOCAL),
+    )
+    network = DepthEstimationNetwork(config.network).eval().requires_grad_(False)
+    for name, weight in network.trunk.named_parameters():
+        if "conv" in name or "downsample.0" in name:
+            weight.zero_()
+        if "downsample.0" in name:
+            weight[:3, :3, 0, 0] = torch.eye(3)
+    # colours come in less their mean and over their deviation: both are taken back
+    network.trunk.conv1.weight[:3, :, 3, 3] = torch.diag(torch.tensor(IMAGENET_STD))
+    network.trunk.bn1.bias[:3] = torch.tensor(IMAGENET_MEAN)
+    network.head.weight.zero_()
+    network.head.weight[:, 0], network.head.weight[:, 2] = 255 * red.ravel(), 255 * blue.ravel()
+    network.head.bias.zero_()
+    save_checkpoint(path, Checkpoint(config, network), dtype=torch.float32)
     return path
 
 

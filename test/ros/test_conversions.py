@@ -34,6 +34,7 @@ from fourier_depth_ros.ros.conversions import (
     points_from_msg,
     points_to_msg,
     scale_camera_info,
+    xyz_from_msg,
 )
 
 # rclpy reads type support through lark, which imports a deprecated module of Python's own
@@ -308,3 +309,22 @@ def test_points_refuse_with_a_reason():
     msg.fields = msg.fields[:3]
     with pytest.raises(ValueError, match="no 32-bit field rgb, its fields are x, y, z"):
         points_from_msg(msg)
+
+
+def test_xyz_of_a_cloud_without_colours():
+    """Big-endian, fields in another order, a gap in each point, padded rows."""
+    msg = PointCloud2(height=2, width=1, is_bigendian=True, point_step=20, row_step=24)
+    msg.fields = [
+        PointField(name=name, offset=offset, datatype=PointField.FLOAT32, count=1)
+        for name, offset in (("z", 0), ("intensity", 4), ("x", 8), ("y", 16))
+    ]
+    for z, x, y in ((3.0, 1.0, 2.0), (6.0, 4.0, np.nan)):
+        fill = np.array([z, 9, x, 9, y, 9], ">f4")
+        msg.data.frombytes(fill.tobytes())
+    np.testing.assert_array_equal(xyz_from_msg(msg), np.float32([[1, 2, 3], [4, np.nan, 6]]))
+    msg.point_step = 16  # y would lie beyond its point
+    with pytest.raises(ValueError, match="1x2 points of 16 bytes"):
+        xyz_from_msg(msg)
+    msg.fields = msg.fields[1:]
+    with pytest.raises(ValueError, match="no 32-bit field z, its fields are intensity, x, y"):
+        xyz_from_msg(msg)

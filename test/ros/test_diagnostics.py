@@ -43,6 +43,7 @@ def state(**changes):
         ({}, {"std": "depth/std waits"}, WARN, "depth/std waits"),
         ({}, {"std": "depth/std waits", "listened": False}, OK, "the network rests"),
         ({}, {"pace": "target_rate: 30 Hz cannot be kept"}, WARN, "cannot be kept"),
+        ({}, {"scale": "scale_from scan: frozen"}, WARN, "scale_from scan: frozen"),
         ({"invalid_share": None}, {}, WARN, "no depth in the last 10 s"),
         ({"invalid_share": 1.0}, {}, WARN, "all depth is invalid"),
         ({}, {"not_ready": "cannot configure: z", "failed": True}, ERROR, "cannot configure: z"),

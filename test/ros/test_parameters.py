@@ -381,3 +381,22 @@ def test_before_a_checkpoint_is_loaded_the_later_wins():
     assert (by_hand.preset, by_hand.crop_ratios) == ("", (1.0, 0.8))
     by_name = change(change(start, None, crop_ratios="1 0.8"), None, preset="paper")
     assert (by_name.preset, by_name.crop_ratios) == ("paper", ())
+
+
+@pytest.mark.parametrize(
+    ("text", "pose"),
+    [
+        ("", ()),
+        ("0.2 0 -0.1 -1.5708 0 -1.5708", (0.2, 0.0, -0.1, -1.5708, 0.0, -1.5708)),
+        ("1, 2, 3, 0, 0, 0, 1", (1.0, 2.0, 3.0, 0.0, 0.0, 0.0, 1.0)),
+        ("0 0 0 0 0 0", (0.0,) * 6),
+    ],
+)
+def test_scale_transform_is_six_or_seven_numbers_or_none(text, pose):
+    assert change(scale_transform=text).scale_pose == pose
+
+
+@pytest.mark.parametrize("text", ["0", "1 2 3", "0 0 0 0 0 0 0", "a b c d e f", "nan 0 0 0 0 0"])
+def test_any_other_scale_transform_is_refused(text):
+    with pytest.raises(ParameterError, match=r"scale_transform: .* is no pose; give x y z roll"):
+        change(scale_transform=text)

@@ -48,6 +48,10 @@ def test_std_is_scaled_gated_and_nan_where_depth_is(settings, depth, std):
     got = finish(prediction, NodeParameters(**settings), with_std=True)
     np.testing.assert_array_equal(got[0], np.float32([depth]))
     np.testing.assert_array_equal(got[1], np.float32([std]))
+    by_hand = settings.pop("depth_scale", 1.0)  # a live scale stands for it, in both
+    live = finish(prediction, NodeParameters(depth_scale=7, **settings), True, live_scale=by_hand)
+    np.testing.assert_array_equal(live, got)
+    settings["depth_scale"] = by_hand
     gated, nothing = finish(prediction, NodeParameters(**settings), with_std=False)
     np.testing.assert_array_equal(gated, got[0])
     assert nothing is None

@@ -67,7 +67,11 @@ class DepthFile(Settings):
 
 
 class DepthCamera(Settings):
-    """The depth camera, where its pictures are not registered to colour yet."""
+    """The depth camera, where its pictures are not registered to colour yet.
+
+    Registered depth of a lower resolution is of such a camera too: the colour camera's intrinsics
+    at that size, no translation.
+    """
 
     size: tuple[int, int] = Field(description="(width, height) of the depth files [px]")
     intrinsics: Camera

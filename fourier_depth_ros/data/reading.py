@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import zlib
+from zipfile import BadZipFile
 
 import cv2
 import numpy as np
@@ -29,10 +31,11 @@ def read_color(content: bytes, name: str) -> UInt8[np.ndarray, "height width 3"]
 def read_depth(
     content: bytes, name: str, reading: DepthFile
 ) -> Float32[np.ndarray, "height width"]:
-    """Depth [m] in a picture of one channel (PNG, PGM, TIFF), a .npy or a .pcd; NaN is invalid.
+    """Depth [m] in a picture of one channel (PNG, PGM, TIFF), .npy, .npz or .pcd; NaN is invalid.
 
     Raises:
-        ValueError: it cannot be read, or has several channels, or is not 16 bit but rotated.
+        ValueError: it cannot be read, or has several channels or arrays, or is not 16 bit but
+            rotated.
     """
     raw = _numbers(content, name.lower().rpartition(".")[2])
     if raw is None or raw.ndim != 2:
@@ -52,10 +55,16 @@ def _numbers(content: bytes, suffix: str) -> np.ndarray | None:
         return read_pcd(content)[1]
     if not content:
         return None
-    if suffix == "npy":
-        try:
-            array: np.ndarray = np.load(io.BytesIO(content), allow_pickle=False)
-        except (ValueError, EOFError):  # it takes anything else for a pickle
-            return None
-        return array.squeeze()
+    if suffix in ("npy", "npz"):
+        return _array(content)
     return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+
+
+def _array(content: bytes) -> np.ndarray | None:
+    """The array in a .npy, or the only one in a .npz; None if that is not what it is."""
+    try:
+        loaded = np.load(io.BytesIO(content), allow_pickle=False)
+        arrays = list(loaded.values()) if isinstance(loaded, np.lib.npyio.NpzFile) else [loaded]
+    except (ValueError, EOFError, BadZipFile, zlib.error):  # anything else is a pickle to numpy
+        return None
+    return arrays[0].squeeze() if len(arrays) == 1 else None

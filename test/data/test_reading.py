@@ -22,6 +22,12 @@ def npy(array: np.ndarray) -> bytes:
     return file.getvalue()
 
 
+def npz(*arrays: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, *arrays)
+    return file.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "name", "reading", "expected"),
     [
@@ -42,6 +48,7 @@ def npy(array: np.ndarray) -> bytes:
             {"unit": 1},
             [[1.25, NAN], [NAN, NAN]],
         ),
+        (npz(np.array([[1.25, 2], [0, NAN]])), "a.npz", {"unit": 1}, [[1.25, 2], [NAN, NAN]]),
         (npy(np.array([[2000, 0], [1, 3]], ">u2")), "a.npy", {}, [[2.0, NAN], [0.001, 0.003]]),
     ],
 )
@@ -57,6 +64,8 @@ def test_metres(content, name, reading, expected):
         (b"nothing", "a.png", {}, "a.png is no picture or array of one channel"),
         (b"", "a.png", {}, "a.png is no picture or array of one channel"),
         (b"nothing", "a.npy", {}, "a.npy"),
+        (b"PK\3\4nothing", "a.npz", {}, "a.npz"),
+        (npz(np.ones((2, 2)), np.ones((2, 2))), "a.npz", {}, "a.npz is no picture or array of one"),
         (encoded(".png", np.ones((2, 2, 3), np.uint8)), "a.png", {}, "of one channel"),
         (
             encoded(".png", np.ones((2, 2), np.uint8)),

@@ -50,11 +50,9 @@ def cache_directory(part: str) -> Path:
 def find_checkpoint(name: str, cuda: bool, device: str = "auto") -> tuple[Path, str]:
     """The checkpoint file behind a path, a name in models/ ('resnet18_rooms') or 'auto'.
 
-    'auto' is, on CUDA, the first there is of: a ResNet-152, a vision transformer, a ResNet-18. On a
-    CPU it is a ResNet-18: a vision transformer takes 0.12 s a crop of two AVX2 cores, and the fast
-    preset is to hold 10 Hz there (docs/speed.md). Of several alike it is the first by name, of the
-    ResNet-18s resnet18_indoor before all others. Returns the path, and for 'auto' a sentence that
-    says which and why, else ''.
+    'auto' is the first there is of: on CUDA a ResNet-152; a vision transformer; a ResNet-18. Of
+    several alike it is the first by name, of the ResNet-18s resnet18_indoor before all others.
+    Returns the path, and for 'auto' a sentence that says which and why, else ''.
 
     Args:
         name: of the checkpoint.
@@ -78,19 +76,18 @@ def find_checkpoint(name: str, cuda: bool, device: str = "auto") -> tuple[Path, 
     small = _first(names, "resnet18_indoor") or _first(names, "resnet18")
     if cuda and device != "cpu":
         large = _first(names, "resnet152")
-        chosen, why = large or vit or small, "there is CUDA"
-        if not large:
-            why += ", no ResNet-152" if vit else ", neither a ResNet-152 nor a vision transformer"
-            why += " is in models/"
+        why = "there is CUDA" + ("" if large else ", no ResNet-152 is in models/")
     else:
-        chosen, why = small, "device is cpu" if device == "cpu" else "this machine has no CUDA"
-        if vit:
-            why += f"; {vit} has better depth of rooms, at 0.12 s a crop of two AVX2 cores"
+        large, why = "", "device is cpu" if device == "cpu" else "this machine has no CUDA"
+    chosen = large or vit or small
+    if chosen == vit and small:
+        why += f"; {small} is faster and less accurate"
+    elif chosen == small:
+        why += ", no vision transformer is in models/"
     if not chosen:
         there = f" or a name: {', '.join(names)}" if names else ""
         raise FileNotFoundError(f"no checkpoint for 'auto' in {models}; give a path{there}")
-    what = f"{chosen}, the small network" if chosen == small else chosen
-    return models / f"{chosen}.safetensors", f"'auto' chose {what}: {why}"
+    return models / f"{chosen}.safetensors", f"'auto' chose {chosen}: {why}"
 
 
 def _first(names: list[str], start: str) -> str:

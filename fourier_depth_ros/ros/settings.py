@@ -43,8 +43,8 @@ class NodeParameters(Settings):
     checkpoint: str = _startup(
         "auto",
         "",
-        "path or name of a checkpoint; 'auto', of those in models/: on CUDA a resnet152, else a "
-        "vits, else a resnet18; on a CPU a resnet18; the log says which and why",
+        "path or name of a checkpoint; 'auto', of those in models/: on CUDA a resnet152, else, and "
+        "on a CPU, a vits, else a resnet18; the log says which and why",
     )
     device: DeviceName = _startup("auto", "", "auto, cpu, cuda or cuda:N")
     precision: PrecisionName = _startup(

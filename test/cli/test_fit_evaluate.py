@@ -212,7 +212,8 @@ def test_auto_is_what_the_node_takes_and_says_so(data, tmp_path, monkeypatch, ca
     monkeypatch.setattr(resources, "share_directory", lambda: tmp_path)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     said = (
-        "fourier-depth: 'auto' chose resnet18_indoor, the small network: this machine has no CUDA"
+        "fourier-depth: 'auto' chose resnet18_indoor: this machine has no CUDA, no vision "
+        "transformer is in models/"
     )
     evaluate(data=(data / "held",))
     assert said in capsys.readouterr().err.splitlines()

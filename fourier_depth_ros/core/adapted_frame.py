@@ -11,7 +11,7 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from fourier_depth_ros.adapter import AdapterConfig
+from fourier_depth_ros.adapter import AdapterConfig, OutputConfig
 from fourier_depth_ros.config import DepthSpace
 from fourier_depth_ros.core.adapted import AdaptedRunner
 from fourier_depth_ros.core.alignment import Alignment
@@ -94,10 +94,7 @@ class AdaptedFrame(Frame):
         self, maps: Float[Tensor, "answers rows columns"]
     ) -> Float[Tensor, "crops rows columns"]:
         affine = self.config.output.kind == "inverse-affine"
-        if self.config.output.direction == "nearer":
-            disparity = maps
-        else:
-            disparity = -maps if affine else 1.0 / maps
+        disparity = disparity_of(maps, self.config.output)
         lowest = disparity.nan_to_num(nan=torch.inf).amin(dim=(1, 2), keepdim=True)
         disparity = disparity.where(disparity.isfinite(), lowest.nan_to_num(posinf=0.0))
         whole = disparity[0]
@@ -111,6 +108,15 @@ class AdaptedFrame(Frame):
     def camera_factor(self, factor: Float[Tensor, ""]) -> Float[Tensor, ""]:
         """What canonical depth is multiplied by: 1 where it is any camera's."""
         return torch.ones_like(factor) if self.space.any_camera else factor
+
+
+def disparity_of(
+    answers: Float[Tensor, "*shape"], output: OutputConfig
+) -> Float[Tensor, "*shape"]:
+    """A relative network's answers so that larger is nearer; in its own scale, and shift."""
+    if output.direction == "nearer":
+        return answers
+    return -answers if output.kind == "inverse-affine" else 1.0 / answers
 
 
 def _crop_cameras(

@@ -22,9 +22,7 @@ from fourier_depth_ros.core.adapted_frame import adapted_space
 from fourier_depth_ros.core.checkpoint import Checkpoint, CheckpointError, load_checkpoint
 from fourier_depth_ros.core.frame import Backend
 from fourier_depth_ros.files import whole_file
-
-SUFFIXES = (".yaml", ".yml")
-
+from fourier_depth_ros.resources import ADAPTER_SUFFIXES, fit_path
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """A checkpoint file of ours, or an adapter's YAML with the fit beside it.
@@ -34,7 +32,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             another adapter.
     """
     path = Path(path)
-    if path.suffix not in SUFFIXES:
+    if path.suffix not in ADAPTER_SUFFIXES:
         return load_checkpoint(path)
     config = read_adapter(path)
     network = AdaptedNetwork(config, partial(_open, config, path.parent / config.model))
@@ -51,11 +49,6 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
             f"'fourier-depth fit --checkpoint {path}', or remove it"
         )
     return found
-
-
-def fit_path(path: Path) -> Path:
-    """Where the fit of an adapter's YAML is."""
-    return path.with_name(f"{path.stem}.fit.safetensors")
 
 
 def read_adapter(path: Path) -> AdapterConfig:

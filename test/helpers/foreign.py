@@ -106,3 +106,81 @@ def inverse(folder: Path, kind: str, sign: float = 1.0) -> Path:
     g.output("depth", g("Mul", answer, sign))
     direction = "nearer" if sign > 0 else "farther"
     return write(folder, g, {"name": "depth", "kind": kind, "direction": direction})
+
+
+def per_focal(folder: Path) -> Path:
+    """Answers 3 c; z = f * answer / 300, f at the network's resolution."""
+    g = Graph()
+    g.output("depth", g("Mul", red(g, ["n", 3, 56, 70]), 3.0))
+    output = {"name": "depth", "kind": "metric-per-focal", "focal": 300, "direction": "farther"}
+    return write(folder, g, output)
+
+
+def padded(folder: Path, fixed: bool = True) -> Path:
+    """Answers 10 c [m] where the picture is, 99 in its padding, whose colour is (7, 8, 9) of 255."""
+    g = Graph()
+    c = red(g, [1, 3, 56, 140] if fixed else [1, 3, "h", "w"], (0.0,), (1.0,), 255.0)
+    inside = g("Greater", c, 7.5 / 255)
+    g.output("depth", g("Where", inside, g("Mul", c, 10.0), 99.0))
+    output = {"name": "depth", "kind": "metric", "direction": "farther", "max_depth": 200.0}
+    given = {"mean": [0, 0, 0], "std": [1, 1, 1], "range": 255, "padding": [7, 8, 9]}
+    return write(
+        folder, g, output, size=[56, 140], resize="pad", fixed=fixed, layout="NCHW", **given
+    )
+
+
+def points(folder: Path) -> Path:
+    """As MoGe: half of x, y, z - 3 m of a pinhole camera's pixels at z = 10 c, and their scale 2.
+
+    Also a mask, false where c > 0.9; and `num_tokens`, which has to be 1800.
+    """
+    g = Graph()
+    c = red(g, ["n", 3, 56, 70], (0.0,), (1.0,))
+    tokens = g.input("num_tokens", [], TensorProto.INT64)
+    right = g("Cast", g("Equal", tokens, g.constant(1800, np.int64)), to=TensorProto.FLOAT)
+    z = g("Mul", g("Mul", c, 10.0), right)
+    v, u = np.mgrid[:56, :70]
+    x = g("Mul", z, ((u - 34.5) / 60)[None, None])
+    y = g("Mul", z, ((v - 27.5) / 60)[None, None])
+    xyz = g("Concat", x, y, g("Sub", z, 3.0), axis=1)
+    g.output("points", g("Transpose", g("Mul", xyz, 0.5), perm=[0, 2, 3, 1]))
+    squeezed = g("Squeeze", c, g.constant([1], np.int64))
+    g.output("mask", g("Less", squeezed, 0.9), TensorProto.BOOL)
+    ones = g("ReduceMax", g("Add", g("Mul", c, 0.0), 2.0), axes=[1, 2, 3], keepdims=0)
+    g.output("metric_scale", ones)
+    output = {"name": "points", "kind": "point-map", "direction": "farther", "mask": "mask"}
+    more = {"scale": "metric_scale", "shifted": True, "max_depth": 50.0}
+    plain = {"mean": [0, 0, 0], "std": [1, 1, 1], "constants": {"num_tokens": 1800}}
+    return write(folder, g, {**output, **more}, **plain)
+
+
+def told(folder: Path) -> Path:
+    """Answers c fx / 10 [m], fx out of a matrix for each crop, as (n, h, w, 1); pixels are NHWC."""
+    g = Graph()
+    c = red(g, ["n", 56, 70, 3], layout="NHWC")
+    matrix = g.input("K", ["n", 3, 3])
+    row = g("Gather", matrix, g.constant([0], np.int64), axis=1)
+    fx = g("Gather", row, g.constant([0], np.int64), axis=2)
+    z = g("Mul", c, g("Div", g("Unsqueeze", fx, g.constant([3], np.int64)), 10.0))
+    g.output("depth", g("Transpose", z, perm=[0, 2, 3, 1]))
+    output = {"name": "depth", "kind": "metric", "direction": "farther"}
+    return write(folder, g, output, layout="NHWC", camera={"K": "matrix"})
+
+
+def rays(folder: Path) -> Path:
+    """As UniDepth: points (n, 3, h, w), 10 c [m] along z of the pixel's unit ray."""
+    g = Graph()
+    c = red(g, ["n", 3, 56, 70])
+    g.output("pts_3d", g("Mul", g("Mul", c, 10.0), g.input("rays", ["n", 3, 56, 70])))
+    output = {"name": "pts_3d", "kind": "point-map", "direction": "farther"}
+    return write(folder, g, output, camera={"rays": "rays"})
+
+
+def skied(folder: Path) -> Path:
+    """As Depth Anything 3: 10 c [m], and `sky`, 1 where c > 0.9."""
+    g = Graph()
+    c = red(g, ["n", 3, 56, 70])
+    g.output("depth", g("Mul", c, 10.0))
+    g.output("sky", g("Cast", g("Greater", c, 0.9), to=TensorProto.FLOAT))
+    output = {"name": "depth", "kind": "metric", "direction": "farther", "sky": "sky"}
+    return write(folder, g, {**output, "max_depth": 50.0})

@@ -40,6 +40,7 @@ setup(
     extras_require={
         "bags": ["rosbags"],
         "fast": ["openvino"],
+        "transformers": ["transformers"],
         "export": ["onnx", "onnxscript", "onnxruntime", "openvino", "nncf"],
         "sim": ["moderngl", "embreex"],  # and 'pip install --no-deps miniworld', apt's sweethome3d
         "cycles": ["bpy==5.0.1; python_version == '3.11'"],  # numpy < 2: an environment of its own

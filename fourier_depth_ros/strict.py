@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-
 #: What pydantic puts into the name of a setting that may be one of several models.
 _TAGS = ("own", "adapted")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 import torch.nn.functional as F
@@ -88,11 +89,9 @@ class AdaptedRunner:
             for name, form in self.config.input.camera.items():
                 make = camera_matrices if form == "matrix" else pixel_rays
                 inputs[name] = make(moved, padded)
-        answer, known = self._answer(self._session(inputs), len(pictures))
-        scale = answer.shape[-2] / padded[0], answer.shape[-1] / padded[1]
-        rows = slice(round(top * scale[0]), round((top + content[0]) * scale[0]))
-        columns = slice(round(left * scale[1]), round((left + content[1]) * scale[1]))
-        return _shrunk(answer[:, rows, columns], known[:, rows, columns], self.config.map_size)
+        inside = partial(_without_padding, padded=padded, box=(top, left, *content))
+        answer, known = self._answer(self._session(inputs), len(pictures), inside)
+        return _shrunk(answer, known, self.config.map_size)
 
     def _normalized(
         self,
@@ -110,20 +109,24 @@ class AdaptedRunner:
         return x.permute(0, 2, 3, 1) if self.config.input.layout == "NHWC" else x
 
     def _answer(
-        self, outputs: Mapping[str, Tensor], crops: int
+        self, outputs: Mapping[str, Tensor], crops: int, inside: Callable[[Tensor], Tensor]
     ) -> tuple[Float[Tensor, "n _ _"], Bool[Tensor, "n _ _"]]:
         """The map of each crop, before it is made smaller, and where it is known."""
         output = self.config.output
+
+        def a_map(name: str) -> Tensor:
+            return inside(_as_map(name, self._named(outputs, name), crops))
+
         if output.kind == "point-map":
-            points = _as_points(output.name, self._named(outputs, output.name), crops)
-            answer = points[..., 2]
+            points = inside(_as_points(output.name, self._named(outputs, output.name), crops))
+            answer = points[:, 2]
         else:
-            answer = _as_map(output.name, self._named(outputs, output.name), crops)
+            answer = a_map(output.name)
         known = answer.isfinite()
         if output.mask is not None:
-            known = known & (_as_map(output.mask, self._named(outputs, output.mask), crops) > 0.5)
+            known = known & (a_map(output.mask) > 0.5)
         if output.sky is not None:
-            known = known & ~(_as_map(output.sky, self._named(outputs, output.sky), crops) > 0.5)
+            known = known & ~(a_map(output.sky) > 0.5)
         if output.shifted:
             answer = answer + recovered_shift(points, known)[:, None, None]
         if output.scale is not None:
@@ -136,7 +139,7 @@ class AdaptedRunner:
             answer = answer * factor[:, None, None]
         return answer, known
 
-    def _named(self, outputs: Mapping[str, Tensor], name: str) -> Float[Tensor, "..."]:
+    def _named(self, outputs: Mapping[str, Tensor], name: str) -> Float[Tensor, ...]:
         if name not in outputs:
             raise AnswerError(
                 f"the model has no output '{name}', it has {', '.join(outputs)}; correct the "
@@ -160,17 +163,29 @@ def _as_map(name: str, answer: Tensor, crops: int) -> Float[Tensor, "n _ _"]:
     return answer
 
 
-def _as_points(name: str, answer: Tensor, crops: int) -> Float[Tensor, "n _ _ 3"]:
-    """(n, h, w, 3) of that or of (n, 3, h, w)."""
+def _as_points(name: str, answer: Tensor, crops: int) -> Float[Tensor, "n 3 _ _"]:
+    """(n, 3, h, w) of that or of (n, h, w, 3)."""
     shape = tuple(answer.shape)
-    if answer.ndim == 4 and shape[-1] != 3:
-        answer = answer.permute(0, 2, 3, 1)
-    if answer.ndim != 4 or answer.shape[-1] != 3 or len(answer) != crops:
+    if answer.ndim == 4 and shape[1] != 3:
+        answer = answer.permute(0, 3, 1, 2)
+    if answer.ndim != 4 or answer.shape[1] != 3 or len(answer) != crops:
         raise AnswerError(
             f"output '{name}' has shape {shape} for {crops} crops, expected points (n, h, w, 3) or "
             f"(n, 3, h, w); set output.kind to what it is"
         )
     return answer
+
+
+def _without_padding(
+    answer: Num[Tensor, "*n height width"],
+    padded: tuple[int, int],
+    box: tuple[int, int, int, int],
+) -> Num[Tensor, "*n _ _"]:
+    """The part of an answer for the content's ``box`` (top, left, height, width) of the input."""
+    top, left, height, width = box
+    down, across = answer.shape[-2] / padded[0], answer.shape[-1] / padded[1]
+    rows = slice(round(top * down), round((top + height) * down))
+    return answer[..., rows, round(left * across) : round((left + width) * across)]
 
 
 def _shrunk(
@@ -185,19 +200,19 @@ def _shrunk(
 
 
 def recovered_shift(
-    points: Float[Tensor, "n height width 3"], known: Bool[Tensor, "n height width"]
+    points: Float[Tensor, "n 3 height width"], known: Bool[Tensor, "n height width"]
 ) -> Float[Tensor, " n"]:
     """What z of each map of points, known up to a shift s, lacks: the s of f x = u (z + s).
 
     With f unknown too, that and f y = v (z + s) are linear in (f, s): least squares over all known
     pixels, in closed form. u, v are measured from the picture's centre, in halves of its diagonal.
     """
-    height, width = points.shape[1:3]
+    height, width = points.shape[-2:]
     v = torch.arange(height, device=points.device) - (height - 1) / 2
     u = torch.arange(width, device=points.device) - (width - 1) / 2
     half = 0.5 * float(height**2 + width**2) ** 0.5
     v, u = torch.meshgrid(v / half, u / half, indexing="ij")
-    x, y, z = points.where(known[..., None], 0.0).double().unbind(-1)
+    x, y, z = points.where(known[:, None], 0.0).double().unbind(dim=1)
     weight = known.double()
     across, squared = u * x + v * y, (u * u + v * v) * weight
     # normal equations of rows [x, -u] (f, s) = u z and [y, -v] (f, s) = v z

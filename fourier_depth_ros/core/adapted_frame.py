@@ -110,9 +110,7 @@ class AdaptedFrame(Frame):
         return torch.ones_like(factor) if self.space.any_camera else factor
 
 
-def disparity_of(
-    answers: Float[Tensor, "*shape"], output: OutputConfig
-) -> Float[Tensor, "*shape"]:
+def disparity_of(answers: Float[Tensor, "*shape"], output: OutputConfig) -> Float[Tensor, "*shape"]:
     """A relative network's answers so that larger is nearer; in its own scale, and shift."""
     if output.direction == "nearer":
         return answers

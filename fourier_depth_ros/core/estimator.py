@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
-from fourier_depth_ros.config import CombinationSettings, CropsName, Preset, Uncertainty
 from fourier_depth_ros.adapter import AdapterConfig
+from fourier_depth_ros.config import CombinationSettings, CropsName, Preset, Uncertainty
 from fourier_depth_ros.core.adapted import AdaptedNetwork
 from fourier_depth_ros.core.adapted_frame import AdaptedFrame, applies_zoom_rule
 from fourier_depth_ros.core.checkpoint import Checkpoint, Fit

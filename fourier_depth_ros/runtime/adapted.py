@@ -6,7 +6,6 @@ Nothing is downloaded: a file that is not there is an error.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from fourier_depth_ros.core.checkpoint import Checkpoint, CheckpointError, load_
 from fourier_depth_ros.core.frame import Backend
 from fourier_depth_ros.files import whole_file
 from fourier_depth_ros.resources import ADAPTER_SUFFIXES, fit_path
+
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
     """A checkpoint file of ours, or an adapter's YAML with the fit beside it.

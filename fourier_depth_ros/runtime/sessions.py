@@ -115,7 +115,7 @@ def by_onnxruntime(model: Path, device: torch.device) -> ModelFile:
             Port(
                 node.name,
                 tuple(side if isinstance(side, int) else None for side in node.shape),
-                _NUMPY.get(node.type.removeprefix("tensor(").rstrip(")"), node.type),
+                _numpy_name(node.type),
             )
             for node in nodes
         )
@@ -127,8 +127,10 @@ def by_onnxruntime(model: Path, device: torch.device) -> ModelFile:
     )
 
 
-#: What ONNX Runtime calls types, where numpy has other names.
-_NUMPY = {"float": "float32", "double": "float64"}
+def _numpy_name(kind: str) -> str:
+    """float16 of tensor(float16); ONNX Runtime's float and double have other names in numpy."""
+    name = kind.removeprefix("tensor(").removesuffix(")")
+    return {"float": "float32", "double": "float64"}.get(name, name)
 
 
 def _by_openvino(model: Path, precision: str) -> tuple[ModelFile, str]:

@@ -174,7 +174,7 @@ class AdapterConfig(Settings):
 
     @property
     def map_size(self) -> tuple[int, int]:
-        """(rows, columns) of a crop's map: the combination's grid, which holds no more than that."""
+        """(rows, columns) of a crop's map: the combination's grid, which holds no more."""
         return 72, 96
 
     def crop_size(self, picture: tuple[int, int]) -> tuple[int, int]:

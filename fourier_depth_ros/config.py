@@ -286,7 +286,7 @@ class FitConfig(Settings):
 
     fitted_ratios: tuple[float, ...] = Field((), description="empty: no statistics stored")
     hierarchy: Hierarchy = Hierarchy()
-    presets: dict[str, Preset] = {}
+    presets: dict[str, Preset] = Field({})
 
 
 def _whose(network: object) -> str:
@@ -306,7 +306,7 @@ class CheckpointConfig(Settings):
     ]
     space: DepthSpace
     fits: dict[CropsName, FitConfig] = Field({}, description="one for each way of making crops")
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = Field({})
     description: str = ""
     data: str = ""
     licence: str = ""

@@ -47,7 +47,7 @@ def export(
     sources = [open_source(pictures) for pictures in calibration]
     prepare_file("out", out)
 
-        from fourier_depth_ros.core.networks import fold
+    from fourier_depth_ros.core.networks import fold
     from fourier_depth_ros.runtime import read_checkpoint
     from fourier_depth_ros.runtime.exporting import check_onnx, export_onnx
 

@@ -86,7 +86,7 @@ def parse_adapter(content: object, where: str) -> AdapterConfig:
         return AdapterConfig.model_validate(content)
     except ValidationError as error:
         raise CheckpointError(
-            f"{where}: {explain(error)}; see docs/networks.md, or make it with 'fourier-depth adapt'"
+            f"{where}: {explain(error)}; see docs/networks.md, or let 'fourier-depth adapt' make it"
         ) from error
 
 
@@ -126,7 +126,7 @@ def require_metres(checkpoint: Checkpoint, path: Path) -> None:
         return
     if checkpoint.config.space.disparity is None:
         raise ValueError(
-            f"{path.name}: {config.trunk} answers '{config.output.kind}' depth, which has no metres; "
+            f"{path.name}: {config.trunk} answers '{config.output.kind}', which has no metres; "
             f"give it some with 'fourier-depth fit --checkpoint {path} --data RGBD', which writes "
             f"{fit_path(path).name} beside it, or adapt a metric network"
         )

@@ -119,7 +119,7 @@ def _in_onnx(
 
 def _listed(ports: tuple[Port, ...]) -> str:
     return ", ".join(
-        f"{port.name} ({' x '.join('?' if s is None else str(s) for s in port.shape)}, {port.dtype})"
+        f"{port.name} ({' x '.join(str(side or '?') for side in port.shape)}, {port.dtype})"
         for port in ports
     )
 

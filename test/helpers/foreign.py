@@ -117,7 +117,7 @@ def per_focal(folder: Path) -> Path:
 
 
 def padded(folder: Path, fixed: bool = True) -> Path:
-    """Answers 10 c [m] where the picture is, 99 in its padding, whose colour is (7, 8, 9) of 255."""
+    """Answers 10 c [m] where the picture is, 99 in its padding, which is (7, 8, 9) of 255."""
     g = Graph()
     c = red(g, [1, 3, 56, 140] if fixed else [1, 3, "h", "w"], (0.0,), (1.0,), 255.0)
     inside = g("Greater", c, 7.5 / 255)

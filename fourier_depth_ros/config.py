@@ -8,17 +8,13 @@ or rclpy, so that ``--help`` is fast.
 from __future__ import annotations
 
 import math
-import re
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Discriminator, Field, Tag, field_validator, model_validator
+
+from fourier_depth_ros.adapter import AdapterConfig
+from fourier_depth_ros.strict import Settings as Settings
+from fourier_depth_ros.strict import explain as explain
 
 #: Lee et al. 2018, sec. 3.3: the nine crop ratios of the paper.
 PAPER_RATIOS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.75, 0.7, 0.65, 0.6)
@@ -44,34 +40,6 @@ DEVICE_PATTERN = r"^(auto|cpu|cuda(:\d+)?)$"
 DeviceName = Annotated[str, Field(pattern=DEVICE_PATTERN)]
 PrecisionName = Literal["auto", "float32", "bfloat16", "float16", "int8"]
 BackendName = Literal["auto", "eager", "graph", "compiled", "openvino", "onnxruntime"]
-
-
-class Settings(BaseModel):
-    """A frozen, strict-keyed model: a misspelt key is an error, never ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-def explain(error: ValidationError) -> str:
-    """A plain sentence of each mistake: the setting's name, what was given, what is accepted."""
-    # to pydantic, a list whose items are wrong is also too short
-    mistakes = [m for m in error.errors() if m["type"] != "too_short" or not m["input"]]
-    return "; ".join(_explain(mistake) for mistake in mistakes)
-
-
-def _explain(mistake: Any) -> str:
-    name, message = ".".join(map(str, mistake["loc"])), str(mistake["msg"])
-    if mistake["type"].startswith("missing"):
-        return f"{name} is missing"
-    if mistake["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-        return f"{name} is no key that is known here"
-    if mistake["type"] == "value_error":  # one of this package's own sentences
-        sentence = message.removeprefix("Value error, ")
-        return f"{name}: {sentence}" if name else sentence
-    if mistake["type"] in ("model_type", "dataclass_type"):
-        message = "It should be a mapping of keys to values"
-    expected = re.sub(r"^\w+ should ", "it should ", message)
-    return f"{name or 'the whole'} is {mistake['input']!r:.60}; {expected}"
 
 
 def shared_ratios(side: int) -> tuple[float, ...]:
@@ -100,6 +68,10 @@ class NetworkConfig(Settings):
     def family(self) -> FamilyName:
         """Which module the network is: it follows from the trunk."""
         return _family(self.trunk)
+
+    def crop_size(self, picture: tuple[int, int]) -> tuple[int, int]:
+        """(height, width) that the crops of a picture of that size get [px]: a square."""
+        return self.input_size, self.input_size
 
     @model_validator(mode="before")
     @classmethod
@@ -152,12 +124,20 @@ def _map_of_patches(side: int) -> tuple[int, int]:
     return cells, cells
 
 
+class Disparity(Settings):
+    """1 / depth = scale * answer + shift [1 / canonical m], of a network that answers disparity."""
+
+    scale: float = Field(gt=0)
+    shift: float
+
+
 class DepthSpace(Settings):
     """What the network's output means, and the depths that it can express (sec. 3.2).
 
     ``balanced``: the head emits u = g(d) = a1 d + (a2 / 2) d^2; ``depth``: it emits d itself.
     All depths here are canonical metres: as seen with a focal length of ``canonical_focal`` times
-    the picture's width.
+    the picture's width. Of adapted networks (ours, not the paper's): with ``any_camera`` they are
+    metres, whatever the focal length; ``disparity`` is what a fit found for a relative one.
     """
 
     output_space: Literal["balanced", "depth"] = "balanced"
@@ -165,6 +145,8 @@ class DepthSpace(Settings):
     a2: float = Field(-0.1, le=0)
     max_depth: float = Field(12.0, gt=0, description="largest depth the head may answer [m]")
     canonical_focal: float = Field(0.81, gt=0, description="phi_c = fx / picture width")
+    any_camera: bool = False
+    disparity: Disparity | None = None
 
     @model_validator(mode="after")
     def _invertible(self) -> DepthSpace:
@@ -220,7 +202,7 @@ class CombinationSettings(Settings):
         )
         return round(float(passes * (2 if self.use_flips else 1)), 2)
 
-    def possible(self, network: NetworkConfig) -> CombinationSettings:
+    def possible(self, network: NetworkConfig | AdapterConfig) -> CombinationSettings:
         """These settings with ratios that this network can have.
 
         Corners can have any. Shared: each ratio becomes the nearest of shared_ratios.
@@ -304,16 +286,27 @@ class FitConfig(Settings):
 
     fitted_ratios: tuple[float, ...] = Field((), description="empty: no statistics stored")
     hierarchy: Hierarchy = Hierarchy()
-    presets: dict[str, Preset] = {}
+    presets: dict[str, Preset] = Field({})
+
+
+def _whose(network: object) -> str:
+    """Which model a checkpoint's network is described by: one of ours, or an adapter."""
+    adapted = isinstance(network, AdapterConfig) or (
+        isinstance(network, dict) and "output" in network
+    )
+    return "adapted" if adapted else "own"
 
 
 class CheckpointConfig(Settings):
     """Everything about a checkpoint that is not a tensor; stored as JSON beside the weights."""
 
-    network: NetworkConfig
+    network: Annotated[
+        Annotated[NetworkConfig, Tag("own")] | Annotated[AdapterConfig, Tag("adapted")],
+        Discriminator(_whose),
+    ]
     space: DepthSpace
     fits: dict[CropsName, FitConfig] = Field({}, description="one for each way of making crops")
-    metrics: dict[str, float] = {}
+    metrics: dict[str, float] = Field({})
     description: str = ""
     data: str = ""
     licence: str = ""

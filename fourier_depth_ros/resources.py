@@ -7,6 +7,8 @@ import sys
 from pathlib import Path
 
 PACKAGE = "fourier_depth_ros"
+#: A checkpoint's file with such an ending describes somebody else's network.
+ADAPTER_SUFFIXES = (".yaml", ".yml")
 
 
 def share_directory() -> Path:
@@ -45,6 +47,11 @@ def cache_directory(part: str) -> Path:
     directory = Path(root) / PACKAGE / part
     directory.mkdir(parents=True, exist_ok=True)
     return directory
+
+
+def fit_path(adapter: Path) -> Path:
+    """Where the fit of an adapter's NAME.yaml is: NAME.fit.safetensors beside it."""
+    return adapter.with_name(f"{adapter.stem}.fit.safetensors")
 
 
 def find_checkpoint(name: str, cuda: bool, device: str = "auto") -> tuple[Path, str]:

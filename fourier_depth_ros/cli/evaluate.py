@@ -74,20 +74,22 @@ def evaluate(
 
     import torch
 
-    from fourier_depth_ros.core.checkpoint import file_digest, load_checkpoint
+    from fourier_depth_ros.core.checkpoint import file_digest
     from fourier_depth_ros.data.collection import RgbdCollection
     from fourier_depth_ros.data.processes import join_processes
     from fourier_depth_ros.evaluation.evaluate import evaluate_checkpoints
     from fourier_depth_ros.evaluation.page import write_page
     from fourier_depth_ros.evaluation.report import markdown, report
-    from fourier_depth_ros.runtime import choose_checkpoint
+    from fourier_depth_ros.runtime import choose_checkpoint, read_checkpoint, require_metres
     from fourier_depth_ros.signals import stop_on_signals
 
     # a GPU's convolutions would round float32 to TF32, and the figures be its own
     torch.backends.cudnn.allow_tf32 = False
     chosen = [choose_checkpoint(name, device) for name in names]
     paths = _by_name([path for path, _ in chosen])
-    checkpoints = {name: load_checkpoint(path) for name, path in paths.items()}
+    checkpoints = {name: read_checkpoint(path) for name, path in paths.items()}
+    for name, path in paths.items():
+        require_metres(checkpoints[name], path)
     with join_processes() as processes, stop_on_signals(WRITING) as stop:
         for _, why in chosen:
             if why and processes.first:

@@ -47,19 +47,20 @@ def export(
     sources = [open_source(pictures) for pictures in calibration]
     prepare_file("out", out)
 
-    from fourier_depth_ros.core.checkpoint import load_checkpoint
     from fourier_depth_ros.core.networks import fold
+    from fourier_depth_ros.runtime import read_checkpoint
     from fourier_depth_ros.runtime.exporting import check_onnx, export_onnx
 
-    loaded = load_checkpoint(path)
+    loaded = read_checkpoint(path)
+    own = loaded.own_network
     if int8:
         from fourier_depth_ros.runtime.openvino import quantize
 
         chosen = _crops(sources, loaded.config, crops)
-        quantize(loaded.network, chosen, out)
+        quantize(own, chosen, out)
         print(f"{out}: {path.name} in int8, calibrated on {len(chosen)} crops")
         return
-    network = fold(loaded.network)
+    network = fold(own)
     export_onnx(network, out, {"fourier_depth": loaded.config.model_dump_json()})
     difference = check_onnx(network, out)
     print(

@@ -10,6 +10,7 @@ import tyro
 from fourier_depth_ros.cli.device import Device
 from fourier_depth_ros.config import PAPER_RATIOS, CombinationSettings, CropsName
 from fourier_depth_ros.data.options import RgbdOptions
+from fourier_depth_ros.resources import ADAPTER_SUFFIXES, fit_path
 
 if TYPE_CHECKING:
     from fourier_depth_ros.fitting.fit import FitReport
@@ -20,7 +21,7 @@ def fit(
     data: tyro.conf.UseAppendAction[tuple[Path, ...]],
     held_out: tyro.conf.UseAppendAction[tuple[Path, ...]] = (),
     checkpoint: str = "auto",
-    out: Path,
+    out: Path | None = None,
     crops: Literal["corners", "shared", "both"] = "corners",
     crop_ratios: tuple[float, ...] = PAPER_RATIOS,
     device: Device = "auto",
@@ -44,8 +45,10 @@ def fit(
         data: RGB-D data to fit on; may be given several times.
         held_out: data of other rooms, for the expected error only; may be given several times.
             Without it every fifth room of the data is held out.
-        checkpoint: path or name of the checkpoint to fit; auto: what the node takes here.
-        out: where the fitted checkpoint goes.
+        checkpoint: path or name of the checkpoint to fit, or an adapter's NAME.yaml; auto: what
+            the node takes here.
+        out: where the fitted checkpoint goes; of NAME.yaml it goes to NAME.fit.safetensors beside
+            it, where it is found again.
         crops: what to fit: corners (each crop passes the network by itself), shared (one pass of a
             zoomed picture a ratio) or both; the other keeps the fit that the checkpoint has.
         crop_ratios: the ratios that the corners will know, such as 1.0 0.8 0.6; shared crops always
@@ -67,14 +70,15 @@ def fit(
     held_out_sets = open_all(held_out, reading) if held_out else None
     if checkpoint != "auto":
         find_checkpoint(checkpoint, cuda=False)
+    out = _destination(checkpoint, out)
     prepare_file("out", out)
 
-    from fourier_depth_ros.core.checkpoint import load_checkpoint, save_checkpoint
+    from fourier_depth_ros.core.checkpoint import save_checkpoint
     from fourier_depth_ros.data.collection import RgbdCollection, hold_out
     from fourier_depth_ros.data.processes import join_processes
     from fourier_depth_ros.fitting.figure import can_draw, write_figure
     from fourier_depth_ros.fitting.fit import fit_combination
-    from fourier_depth_ros.runtime import choose_checkpoint
+    from fourier_depth_ros.runtime import choose_checkpoint, read_checkpoint
 
     path, why = choose_checkpoint(checkpoint, device)
     with join_processes() as processes:
@@ -89,7 +93,7 @@ def fit(
             held = RgbdCollection(sets, names[1], hold_out)
         ways: tuple[CropsName, ...] = ("corners", "shared") if crops == "both" else (crops,)
         fitted, reports = fit_combination(
-            load_checkpoint(path),
+            read_checkpoint(path),
             to_fit,
             held,
             device,
@@ -110,6 +114,20 @@ def fit(
                 print(f"look at {figure}")
         if not can_draw():
             print("no figure: it takes the package matplotlib")
+
+
+def _destination(checkpoint: str, out: Path | None) -> Path:
+    """Where the fit goes."""
+    path = Path(checkpoint)
+    adapter = path.suffix in ADAPTER_SUFFIXES
+    beside = fit_path(path)
+    if out is None and not adapter:
+        raise ValueError("out is missing: give --out FITTED.safetensors")
+    if adapter and out is not None and out != beside:
+        raise ValueError(
+            f"out: {out} is not where the fit of {path} is looked for, {beside}; leave it out"
+        )
+    return beside if out is None else out
 
 
 def _print(way: CropsName, report: FitReport, unreadable: int) -> None:

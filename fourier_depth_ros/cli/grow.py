@@ -27,11 +27,12 @@ def grow(source: str, out: Path, /, *, trunk: TrunkName = "resnet152") -> None:
 
     import torch
 
-    from fourier_depth_ros.core.checkpoint import load_checkpoint, save_checkpoint
+    from fourier_depth_ros.core.checkpoint import save_checkpoint
+    from fourier_depth_ros.runtime import read_checkpoint
     from fourier_depth_ros.training.growth import grow as deepen
 
-    checkpoint = load_checkpoint(path)
-    network = deepen(checkpoint.network, trunk)
+    checkpoint = read_checkpoint(path)
+    network = deepen(checkpoint.own_network, trunk)
     config = checkpoint.config.model_copy(update={"network": network.config})
     grown = replace(checkpoint, config=config, network=network)
     save_checkpoint(out, grown, dtype=torch.float32)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 import tyro
 from pydantic import ValidationError
 
+from fourier_depth_ros.cli.adapt import adapt
 from fourier_depth_ros.cli.assemble import assemble
 from fourier_depth_ros.cli.benchmark import benchmark
 from fourier_depth_ros.cli.camera import camera
@@ -30,6 +31,7 @@ from fourier_depth_ros.resources import version
 
 COMMANDS: dict[str, Callable[..., int | None]] = {
     "predict": predict,
+    "adapt": adapt,
     "camera": camera,
     "fit": fit,
     "evaluate": evaluate,

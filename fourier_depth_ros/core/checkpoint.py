@@ -24,9 +24,11 @@ from fourier_depth_ros.config import (
     CropsName,
     FitConfig,
     Hierarchy,
+    NetworkConfig,
     Preset,
     explain,
 )
+from fourier_depth_ros.core.adapted import AdaptedNetwork
 from fourier_depth_ros.core.fourier import FourierCombiner
 from fourier_depth_ros.core.networks import DepthNetwork, build_network
 from fourier_depth_ros.core.statistics import CombinerStatistics, Weights
@@ -93,8 +95,22 @@ class Checkpoint:
     """A network with its configuration and, once fitted, the statistics of its combination."""
 
     config: CheckpointConfig
-    network: DepthNetwork
+    network: DepthNetwork | AdaptedNetwork
     statistics: Mapping[CropsName, FitStatistics] = field(default_factory=dict)
+
+    @property
+    def own_network(self) -> DepthNetwork:
+        """The network, for what somebody else's cannot do.
+
+        Raises:
+            ValueError: it is an adapted one.
+        """
+        if isinstance(self.network, AdaptedNetwork):
+            raise ValueError(
+                f"{self.config.network.trunk} is an adapted network, a file of somebody else's; "
+                f"this takes a checkpoint of this package's own (.safetensors)"
+            )
+        return self.network
 
     def fit_of(self, crops: CropsName) -> Fit:
         """All about the combination for one way of making crops."""
@@ -143,8 +159,10 @@ def save_checkpoint(
         partial.write_bytes(content)
 
 
-def load_checkpoint(path: str | Path) -> Checkpoint:
+def load_checkpoint(path: str | Path, adapted: AdaptedNetwork | None = None) -> Checkpoint:
     """Read a checkpoint; the weights become float32, on the CPU, in eval mode.
+
+    That of an ``adapted`` network has no weights in it: this is the network then.
 
     Raises:
         CheckpointError: the file is missing, truncated, of another format or version, or its
@@ -162,7 +180,15 @@ def load_checkpoint(path: str | Path) -> Checkpoint:
             f"{path}: not a whole safetensors file ({error}); copy or download it again"
         ) from error
     config, tensors = _parse_config(path, metadata, tensors)
-    network = _load_network(path, config, _part(tensors, "network"))
+    network: DepthNetwork | AdaptedNetwork
+    if isinstance(config.network, NetworkConfig):
+        network = _load_network(path, config.network, _part(tensors, "network"))
+    elif adapted is not None:
+        network = adapted
+    else:
+        raise CheckpointError(
+            f"{path}: the fit of an adapted network; give its YAML, which lies beside it"
+        )
     parts = {(crops, part) for crops in config.fits for part in FitStatistics._fields}
     known = ("network.", *(f"{crops}.{part}." for crops, part in parts))
     unknown = [name for name in tensors if not name.startswith(known)]
@@ -242,16 +268,16 @@ def _from_version_1(
     return {**config, "fits": fits}, {new_name(n): tensor for n, tensor in tensors.items()}
 
 
-def _load_network(path: Path, config: CheckpointConfig, tensors: dict[str, Tensor]) -> DepthNetwork:
+def _load_network(path: Path, config: NetworkConfig, tensors: dict[str, Tensor]) -> DepthNetwork:
     with torch.device("meta"):  # no time spent on initial values
-        network = build_network(config.network)
+        network = build_network(config)
     expected = network.state_dict()
     missing, extra = sorted(expected.keys() - tensors), sorted(tensors.keys() - expected)
     if missing or extra:
-        stage = f" with modified={config.network.modified}"
+        stage = f" with modified={config.modified}"
         raise CheckpointError(
-            f"{path}: not the tensors of a {config.network.trunk}"
-            f"{stage if config.network.family == 'resnet' else ''}: missing {_some(missing)}; "
+            f"{path}: not the tensors of a {config.trunk}"
+            f"{stage if config.family == 'resnet' else ''}: missing {_some(missing)}; "
             f"extra {_some(extra)}"
         )
     for name, tensor in tensors.items():

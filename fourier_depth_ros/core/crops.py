@@ -61,10 +61,14 @@ def crop_boxes(
 
 
 def extract_crops(
-    image: Num[Tensor, "3 height width"], ratios: tuple[float, ...], side: int, flips: bool
-) -> Num[Tensor, "crops 3 side side"]:
+    image: Num[Tensor, "3 height width"],
+    ratios: tuple[float, ...],
+    side: int | tuple[int, int],
+    flips: bool,
+) -> Num[Tensor, "crops 3 rows columns"]:
     """All crops of a picture, resized to ``side`` x ``side``: one antialiased resize a ratio.
 
+    Of other shapes ``side`` is (rows, columns).
     ``image`` is uint8 or floating point; values keep their scale (0..255 stays 0..255). On a CPU a
     uint8 picture stays uint8, rounded to the nearest level as PIL does, which is ten times faster
     there; elsewhere the result is float32.
@@ -74,6 +78,7 @@ def extract_crops(
     """
     height, width = image.shape[-2:]
     crop_boxes((height, width), ratios)  # the size check
+    size = (side, side) if isinstance(side, int) else side
     picture = image if image.is_cpu else image.to(torch.float32)
     crops = []
     for ratio in ratios:
@@ -81,9 +86,7 @@ def extract_crops(
         corners = _corners(picture, h, w)
         corners = corners.permute(1, 2, 3, 4, 0).reshape(-1, h, w, 3).permute(0, 3, 1, 2)
         crops.append(
-            F.interpolate(
-                corners, (side, side), mode="bilinear", align_corners=False, antialias=True
-            )
+            F.interpolate(corners, size, mode="bilinear", align_corners=False, antialias=True)
         )
     plain = torch.cat(crops)
     return torch.cat((plain, plain.flip(-1))) if flips else plain
@@ -159,11 +162,15 @@ class CropMerger:
         ratios: tuple[float, ...],
         map_size: tuple[int, int],
         device: torch.device | str = "cpu",
+        zoom_rule: bool = True,
     ) -> CropMerger:
-        """Precompute the matrices in double precision; a few milliseconds up to 4K."""
+        """Precompute the matrices in double precision; a few milliseconds up to 4K.
+
+        ``zoom_rule`` false: without the 1/r, for networks that know the crop's focal length.
+        """
         sizes = [crop_size(image_size, ratio) for ratio in ratios]
         rows = [
-            _merge_matrix(image_size[0], h, map_size[0], GRID[0]) / ratio
+            _merge_matrix(image_size[0], h, map_size[0], GRID[0]) / (ratio if zoom_rule else 1.0)
             for ratio, (h, _) in zip(ratios, sizes, strict=True)
         ]
         columns = [_merge_matrix(image_size[1], w, map_size[1], GRID[1]) for _, w in sizes]

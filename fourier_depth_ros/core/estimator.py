@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from jaxtyping import Float, UInt8
 from torch import Tensor
 
+from fourier_depth_ros.adapter import AdapterConfig
 from fourier_depth_ros.config import CombinationSettings, CropsName, Preset, Uncertainty
+from fourier_depth_ros.core.adapted import AdaptedNetwork
+from fourier_depth_ros.core.adapted_frame import AdaptedFrame, applies_zoom_rule
 from fourier_depth_ros.core.checkpoint import Checkpoint, Fit
 from fourier_depth_ros.core.crops import CropMerger, crop_boxes, extract_zoomed
 from fourier_depth_ros.core.fourier import FourierCombiner
@@ -62,7 +66,8 @@ class DepthEstimator:
         max_batch: crops in one network pass, or as many pixels of zoomed pictures; more passes
             give the same answer with less memory.
         backend: what runs the network, with a device and a precision of its own, as
-            `fourier_depth_ros.runtime.open_backend` gives it; None: torch, eagerly.
+            `fourier_depth_ros.runtime.open_backend` gives it; None: torch, eagerly, or for an
+            adapted network what suits its file.
 
     Raises:
         ValueError: the device is not there.
@@ -82,9 +87,7 @@ class DepthEstimator:
             "shared": checkpoint.fit_of("shared"),
         }
         if backend is None:
-            chosen_device = resolve_device(device)
-            precision = resolve_precision(precision, chosen_device)
-            backend = eager_backend(checkpoint.network, chosen_device, precision)
+            backend = _default_backend(checkpoint, resolve_device(device), precision)
         self.backend = backend
         self.device = backend.device
         self.precision = backend.precision
@@ -175,13 +178,19 @@ class DepthEstimator:
             with_std: also give the standard deviation, if the checkpoint is calibrated.
 
         Raises:
-            ValueError: a side of the picture is under 32 pixels.
+            ValueError: a side of the picture is under 32 pixels, or the network has to be told
+                the camera's intrinsics and there are none.
         """
         plan = self._plan
         size = (image.shape[-2], image.shape[-1])
         factor = 1.0
         if intrinsics is not None:
             factor = focal_factor(intrinsics, self.config.space.canonical_focal)
+        elif isinstance(network := self.config.network, AdapterConfig) and network.input.camera:
+            raise ValueError(
+                f"{network.trunk} has to be told the camera's focal length, and it is not known; "
+                f"publish camera_info, or give the focal length"
+            )
         run = self._frame(plan, size, output_size or size, with_std)
         depth, std, candidates = run(image, factor)
         return DepthPrediction(depth, candidates, std)
@@ -197,12 +206,18 @@ class DepthEstimator:
                 plan.frames.clear()
             network, settings = self.config.network, plan.settings
             crop_boxes(size, settings.crop_ratios)  # refuses a tiny picture
-            frame = Frame(
+            adapted = isinstance(network, AdapterConfig)
+            zoomed = not adapted or applies_zoom_rule(network, self.config.space)
+            merger = CropMerger.build(
+                size, settings.crop_ratios, network.map_size, self.device, zoomed
+            )
+            make = partial(AdaptedFrame, network, size) if adapted else Frame
+            frame = make(
                 network=self.backend.network,
                 side=network.input_size,
                 space=self.config.space,
                 settings=settings,
-                merger=CropMerger.build(size, settings.crop_ratios, network.map_size, self.device),
+                merger=merger,
                 combiner=plan.combiner,
                 output_size=output_size,
                 uncertainty=plan.uncertainty if with_std else None,
@@ -210,6 +225,12 @@ class DepthEstimator:
             )
             run = plan.frames[key] = self.backend.capture(frame, self.device)
         return run
+
+    def focal_factor(self, intrinsics: Intrinsics) -> float:
+        """What canonical depth is multiplied by for this camera; 1 where it is any camera's."""
+        if self.config.space.any_camera:
+            return 1.0
+        return focal_factor(intrinsics, self.config.space.canonical_focal)
 
     def _default_combination(self) -> CombinationSettings:
         method = "mean" if self._fits["corners"].statistics is None else "hierarchical"
@@ -236,6 +257,13 @@ class DepthEstimator:
             return theirs != settings, abs(math.log(theirs.candidates / settings.candidates))
 
         return min(calibrated, key=distance).uncertainty
+
+
+def _default_backend(checkpoint: Checkpoint, device: torch.device, precision: str) -> Backend:
+    network = checkpoint.network
+    if isinstance(network, AdaptedNetwork):
+        return network.open("auto", device, precision)
+    return eager_backend(network, device, resolve_precision(precision, device))
 
 
 def limit_depth(

@@ -92,9 +92,10 @@ class Frame(nn.Module):
         self, image: UInt8[Tensor, "3 height width"], factor: Float[Tensor, ""]
     ) -> FrameMaps:
         """Depth of one picture; ``factor`` turns canonical metres into the camera's."""
-        maps = self._network_maps(image)
+        maps = self.network_maps(image, factor)
+        factor = self.camera_factor(factor)
         with _on_one_thread(maps.device):
-            depths = to_depth(maps, self.space)
+            depths = self.to_depths(maps)
             candidates = merge_crops(depths, self.merger, self.settings.use_flips)
             combined = [self.combiner(candidates)]
             if self.uncertainty is not None:
@@ -118,15 +119,25 @@ class Frame(nn.Module):
             maps[None], self.output_size, mode="bilinear", align_corners=False, antialias=shrinks
         )[0]
 
-    def _network_maps(
-        self, image: UInt8[Tensor, "3 height width"]
+    def network_maps(
+        self, image: UInt8[Tensor, "3 height width"], factor: Float[Tensor, ""]
     ) -> Float[Tensor, "crops rows columns"]:
-        """What the head emits for each crop, in extract_crops' order."""
+        """What the head emits for each crop, in extract_crops' order, whatever the camera."""
         ratios, flips = self.settings.crop_ratios, self.settings.use_flips
         if self.settings.crops == "corners":
             return self._run(extract_crops(image, ratios, self.side, flips))
         zoomed = extract_zoomed(image, ratios, self.side, flips)
         return join_windows([self._run(pictures) for pictures in zoomed], flips)
+
+    def to_depths(
+        self, maps: Float[Tensor, "crops rows columns"]
+    ) -> Float[Tensor, "crops rows columns"]:
+        """Depth [canonical m] of what network_maps gave."""
+        return to_depth(maps, self.space)
+
+    def camera_factor(self, factor: Float[Tensor, ""]) -> Float[Tensor, ""]:
+        """What canonical depth is multiplied by, of the frame's ``factor``."""
+        return factor
 
     def _run(self, pictures: Num[Tensor, "n 3 side side"]) -> Float[Tensor, "crops rows columns"]:
         batch = max(1, self.max_batch * self.side**2 // pictures.shape[-1] ** 2)

@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
+from fourier_depth_ros.adapter import AdapterConfig
 from fourier_depth_ros.core.checkpoint import Checkpoint, Fit
 from fourier_depth_ros.core.estimator import DepthEstimator
 from fourier_depth_ros.data.collection import RgbdCollection
@@ -126,9 +127,10 @@ class _Predictor:
             self._ways.append(_WayPredictor(other, shared))
             rows += tuple(f"{SHARED}{row}" for row in self._ways[1].rows)
         balanced = checkpoint.config.space.output_space == "balanced"
+        adapted = isinstance(checkpoint.config.network, AdapterConfig)
         self.subject = Subject(
             name=name,
-            loss="DBE" if balanced else "Euclidean",
+            loss="its own" if adapted else "DBE" if balanced else "Euclidean",
             rows=rows,
             best=best_row(corners),
             mean=mean_row(corners),

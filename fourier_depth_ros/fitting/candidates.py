@@ -14,7 +14,6 @@ from torch import Tensor
 from fourier_depth_ros.config import CombinationSettings, CropsName
 from fourier_depth_ros.core.crops import GRID
 from fourier_depth_ros.core.estimator import DepthEstimator
-from fourier_depth_ros.core.geometry import focal_factor
 from fourier_depth_ros.data.collection import NumberedSample
 from fourier_depth_ros.data.processes import Processes
 from fourier_depth_ros.data.sample import RgbdSample
@@ -57,13 +56,15 @@ class CandidateMaker:
         """The candidates [canonical m], on the CPU."""
         start = time.perf_counter()
         image = torch.from_numpy(sample.rgb).permute(2, 0, 1)
-        candidates = self.estimator.predict(image, output_size=GRID).candidates.cpu()
+        # a network that answers any camera's metres may have to be told the camera
+        camera = sample.intrinsics if self.estimator.config.space.any_camera else None
+        candidates = self.estimator.predict(image, camera, output_size=GRID).candidates.cpu()
         self.seconds += time.perf_counter() - start
         return candidates.clone()  # tensors of inference mode may not be changed outside it
 
     def focal_factor(self, sample: RgbdSample) -> float:
         """What turns canonical depth into the metres of the sample's camera."""
-        return focal_factor(sample.intrinsics, self.estimator.config.space.canonical_focal)
+        return self.estimator.focal_factor(sample.intrinsics)
 
 
 def stream_candidates(

@@ -44,6 +44,7 @@ from fourier_depth_ros.fitting.candidates import (
     GridSample,
     stream_candidates,
 )
+from fourier_depth_ros.fitting.metres import is_relative, with_metres
 from fourier_depth_ros.fitting.rows import ablation
 
 BATCH = 32
@@ -128,7 +129,7 @@ def fit_combination(
 
     Args:
         checkpoint: whose network is fitted; it stays as it is.
-        fit: pictures to fit on.
+        fit: pictures to fit on; for a relative network they are read twice.
         held_out: pictures of other rooms.
         device: of the network.
         folds: of the cross-validation.
@@ -143,6 +144,9 @@ def fit_combination(
     """
     for way in ways:
         checkpoint.config.network.check_crops(way)
+    if is_relative(checkpoint):
+        say("finding the scale and shift of the network's disparity")
+        checkpoint = with_metres(checkpoint, fit, device, processes)
     possible = {"corners": ratios, "shared": shared_ratios(checkpoint.config.network.input_size)}
     first = DepthEstimator(checkpoint, processes.device(device))
     makers = [

@@ -4,6 +4,13 @@
 optional and imported only by the backend that needs it.
 """
 
+from fourier_depth_ros.runtime.adapted import read_checkpoint, require_metres
 from fourier_depth_ros.runtime.choice import choose_checkpoint, open_backend, open_estimator
 
-__all__ = ["choose_checkpoint", "open_backend", "open_estimator"]
+__all__ = [
+    "choose_checkpoint",
+    "open_backend",
+    "open_estimator",
+    "read_checkpoint",
+    "require_metres",
+]

@@ -12,10 +12,12 @@ from typing import get_args
 import torch
 
 from fourier_depth_ros.config import BackendName
-from fourier_depth_ros.core.checkpoint import Checkpoint, load_checkpoint
+from fourier_depth_ros.core.adapted import AdaptedNetwork
+from fourier_depth_ros.core.checkpoint import Checkpoint
 from fourier_depth_ros.core.estimator import DepthEstimator, resolve_device, resolve_precision
 from fourier_depth_ros.core.frame import Backend, eager_backend
 from fourier_depth_ros.resources import find_checkpoint
+from fourier_depth_ros.runtime.adapted import read_checkpoint, require_metres
 
 _logger = logging.getLogger(__name__)
 
@@ -37,15 +39,16 @@ def open_estimator(
     max_batch: int = 66,
     warn: Callable[[str], object] = _logger.warning,
 ) -> DepthEstimator:
-    """The estimator of a checkpoint file on this machine; see open_backend.
+    """The estimator of a checkpoint file, or an adapter's YAML, on this machine; see open_backend.
 
     An int8 model is looked for beside the checkpoint: NAME.int8.xml.
 
     Raises:
-        CheckpointError: see load_checkpoint.
-        ValueError: see open_backend.
+        CheckpointError: see read_checkpoint.
+        ValueError: see open_backend; or a relative network has no metres, see require_metres.
     """
-    checkpoint = load_checkpoint(path)
+    checkpoint = read_checkpoint(path)
+    require_metres(checkpoint, path)
     quantized = quantized_path(path)
     chosen = open_backend(checkpoint, backend, device, precision, quantized, warn)
     return DepthEstimator(checkpoint, max_batch=max_batch, backend=chosen)
@@ -84,6 +87,11 @@ def open_backend(
     if name not in get_args(BackendName):
         raise ValueError(f"backend: '{name}' is none of {', '.join(get_args(BackendName))}")
     chosen_device = resolve_device(device)
+    if isinstance(checkpoint.network, AdaptedNetwork):
+        try:
+            return checkpoint.network.open(name, chosen_device, precision)
+        except ImportError as error:
+            raise ValueError(f"backend: {error}") from error
     chosen_precision = resolve_precision(precision, chosen_device)
     if name != "auto":
         try:
@@ -99,7 +107,7 @@ def open_backend(
         if first == "eager" or chosen_precision == "int8":
             raise ValueError(f"backend: {error}") from error
         warn(f"backend: '{first}' does not work here ({error}); torch runs the network, slower")
-        fallback = eager_backend(checkpoint.network, chosen_device, chosen_precision)
+        fallback = eager_backend(checkpoint.own_network, chosen_device, chosen_precision)
         return replace(fallback, why=f"'{first}' does not work")
 
 
@@ -123,7 +131,7 @@ def _open(
     precision: str,
     quantized: Path | None,
 ) -> Backend:
-    network = checkpoint.network
+    network = checkpoint.own_network
     if name == "openvino":
         from fourier_depth_ros.runtime.openvino import openvino_backend
 

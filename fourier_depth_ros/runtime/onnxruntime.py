@@ -55,14 +55,15 @@ def onnxruntime_backend(network: DepthNetwork, device: torch.device, precision: 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = torch.get_num_threads()
         return onnxruntime.InferenceSession(
-            cached(name, "model.onnx", make), options, providers=_providers(device)
+            cached(name, "model.onnx", make), options, providers=providers(device)
         )
 
     runner = _Runner(session, device, map_size, network.config.input_size)
     return Backend("onnxruntime", device, precision, runner)
 
 
-def _providers(device: torch.device) -> list[Any]:
+def providers(device: torch.device) -> list[Any]:
+    """What ONNX Runtime should try, best first; on a GPU on torch's stream."""
     import onnxruntime
 
     if device.type == "cpu":

@@ -27,7 +27,7 @@ from fourier_depth_ros.core.networks import DepthNetwork, fold
 from fourier_depth_ros.runtime.cache import cache_directory, cached, weights_digest
 from fourier_depth_ros.runtime.exporting import export_maps
 
-_HINTS = {"float32": "f32", "bfloat16": "bf16"}
+HINTS = {"float32": "f32", "bfloat16": "bf16"}
 #: Under which an int8 model says of which weights it is; renamed when what it gives changes.
 _RT_INFO = ["fourier_depth", "maps_of_weights"]
 
@@ -44,7 +44,7 @@ def openvino_backend(
         ValueError: a precision that it does not have, or ``quantized`` is missing or of other
             weights.
     """
-    core = _core(_openvino())
+    core = open_core()
     compiling = {
         "PERFORMANCE_HINT": "LATENCY",
         "CACHE_DIR": str(cache_directory() / "compiled"),
@@ -53,12 +53,12 @@ def openvino_backend(
         path = _check_quantized(core, network, quantized)
         native = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         hint = "bf16" if native else "f32"  # of the layers that stay floating point
-    elif precision in _HINTS:
-        path, hint = _converted(network), _HINTS[precision]
+    elif precision in HINTS:
+        path, hint = _converted(network), HINTS[precision]
     else:
         raise ValueError(
             f"precision: '{precision}' is not for OpenVINO on a CPU, which takes "
-            f"{', '.join((*_HINTS, 'int8'))}"
+            f"{', '.join((*HINTS, 'int8'))}"
         )
     own_side = network.config.input_size  # not the network, which would stay in memory
 
@@ -125,6 +125,15 @@ def _openvino() -> Any:
     except ImportError as error:
         raise ImportError(f"backend: 'openvino' takes: pip install openvino ({error})") from error
     return openvino
+
+
+def open_core() -> Any:
+    """The one Core of this process; see _core.
+
+    Raises:
+        ImportError: openvino is not installed.
+    """
+    return _core(_openvino())
 
 
 @functools.cache

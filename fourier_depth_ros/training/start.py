@@ -96,7 +96,7 @@ def _continue(
             f"start: {path} has the trunk {found.trunk}, this run {config.trunk}; deepen it first "
             f"with 'fourier-depth grow {path} OUT --trunk {config.trunk}'"
         )
-    network: DepthNetwork = checkpoint.network.requires_grad_(True)
+    network: DepthNetwork = checkpoint.own_network.requires_grad_(True)
     if answers.output_space != space.output_space:
         logger.warning("%s emits %s: its head is rescaled", path, answers.output_space)
         network = with_output_space(network, answers)

@@ -38,7 +38,8 @@ SHIPPED = (*RESNETS, "resnet18_indoor", "vits_indoor")
         (
             SHIPPED,
             "vits_indoor",
-            "there is CUDA, no ResNet-152 is in models/; resnet18_indoor is faster and less accurate",
+            "there is CUDA, no ResNet-152 is in models/; resnet18_indoor is faster and less "
+            "accurate",
         ),
         (
             RESNETS,

@@ -107,7 +107,7 @@ def measure_preset(
 def relative_difference(checkpoint: Checkpoint, backend: Backend, crops: torch.Tensor) -> float:
     """Of a backend's answer to the network's own in float32, of the largest value."""
     with torch.inference_mode():
-        expected = checkpoint.network(crops)
+        expected = checkpoint.own_network(crops)
         actual = backend.network(crops.to(backend.device)).cpu()
     return float((actual - expected).abs().max() / expected.abs().max())
 
@@ -215,7 +215,7 @@ def _naive(
     fill: Fill,
 ) -> Callable[[], object]:
     combiner = checkpoint.fit_of("corners").combiner(settings)
-    network, space = deepcopy(checkpoint.network).to(device), checkpoint.config.space
+    network, space = deepcopy(checkpoint.own_network).to(device), checkpoint.config.space
     return lambda: fill(naive_depth(network, space, settings, combiner, rgb))
 
 

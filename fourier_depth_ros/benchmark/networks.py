@@ -67,7 +67,7 @@ def open_all(
             if precision == "int8" and not model.is_file():
                 from fourier_depth_ros.runtime.openvino import quantize
 
-                quantize(checkpoint.network, calibration, model)
+                quantize(checkpoint.own_network, calibration, model)
             backends[key] = open_backend(checkpoint, name, str(device), precision, model)
         except (ValueError, ImportError, RuntimeError, OSError) as error:
             skipped[key] = str(error)

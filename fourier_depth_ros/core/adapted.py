@@ -238,7 +238,8 @@ def pixel_rays(
     fx, fy, cx, cy = cameras[:, :, None, None].unbind(dim=1)
     v = torch.arange(size[0], device=cameras.device)[:, None]
     u = torch.arange(size[1], device=cameras.device)
-    x, y = torch.broadcast_tensors((u - cx) / fx, (v - cy) / fy)
+    x = ((u - cx) / fx).expand(-1, *size)
+    y = ((v - cy) / fy).expand(-1, *size)
     return F.normalize(torch.stack((x, y, torch.ones_like(x)), dim=1), dim=1)
 
 

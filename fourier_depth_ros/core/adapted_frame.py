@@ -50,8 +50,8 @@ class AdaptedFrame(Frame):
         ratios, device = self.settings.crop_ratios, self.merger.rows.device
         self._alone = config.output.relative and ratios[0] != 1.0
         self._alignment = Alignment.build(picture, ratios, config.map_size, device)
-        self._cameras = _crop_cameras(picture, self.content, ratios, self.settings.use_flips)
-        self._cameras = tuple(part.to(device) for part in self._cameras)
+        focal, centre = _crop_cameras(picture, self.content, ratios, self.settings.use_flips)
+        self._cameras = focal.to(device), centre.to(device)
 
     def network_maps(
         self, image: UInt8[Tensor, "3 height width"], factor: Float[Tensor, ""]
@@ -67,8 +67,8 @@ class AdaptedFrame(Frame):
         answers = [
             self.network(part, some if told else None)
             for part, some in zip(
-                crops.split(self.max_batch),
-                (cameras if told else crops).split(self.max_batch),
+                torch.split(crops, self.max_batch),
+                torch.split(cameras if told else crops, self.max_batch),
                 strict=True,
             )
         ]
@@ -125,13 +125,13 @@ def _crop_cameras(
     The picture's pixels are square, and its principal point is its centre.
     Convention: integers are pixels' centres.
     """
-    focal, centre = [], []
+    focals, centres = [], []
     for top, left, height, width in crop_boxes(picture, ratios):
         down, across = content[0] / height, content[1] / width
-        focal.append((picture[1] * across, picture[1] * down))
+        focals.append((picture[1] * across, picture[1] * down))
         x, y = (picture[1] / 2 - left) * across, (picture[0] / 2 - top) * down
-        centre.append((x - 0.5, y - 0.5))
-    focal, centre = torch.tensor(focal), torch.tensor(centre)
+        centres.append((x - 0.5, y - 0.5))
+    focal, centre = torch.tensor(focals), torch.tensor(centres)
     if flips:
         mirrored = torch.stack((content[1] - 1 - centre[:, 0], centre[:, 1]), dim=1)
         focal, centre = torch.cat((focal, focal)), torch.cat((centre, mirrored))

@@ -89,4 +89,4 @@ def _window(full: int, start: int, length: int, cells: int) -> Float[Tensor, "po
     share = (at - first)[:, None]
     eye = torch.eye(cells, dtype=torch.float64)
     sampled = eye[first] * (1 - share) + eye[first + 1] * share
-    return sampled.unflatten(0, (-1, POOL)).mean(dim=1)
+    return sampled.reshape(-1, POOL, cells).mean(dim=1)

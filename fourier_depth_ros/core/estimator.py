@@ -7,6 +7,7 @@ metres until the very end.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -206,12 +207,14 @@ class DepthEstimator:
                 plan.frames.clear()
             network, settings = self.config.network, plan.settings
             crop_boxes(size, settings.crop_ratios)  # refuses a tiny picture
-            adapted = isinstance(network, AdapterConfig)
-            zoomed = not adapted or applies_zoom_rule(network, self.config.space)
+            make: Callable[..., Frame] = Frame
+            zoomed = True
+            if isinstance(network, AdapterConfig):
+                make = partial(AdaptedFrame, network, size)
+                zoomed = applies_zoom_rule(network, self.config.space)
             merger = CropMerger.build(
                 size, settings.crop_ratios, network.map_size, self.device, zoomed
             )
-            make = partial(AdaptedFrame, network, size) if adapted else Frame
             frame = make(
                 network=self.backend.network,
                 side=network.input_size,

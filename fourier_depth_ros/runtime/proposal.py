@@ -76,7 +76,9 @@ def _in_onnx(
 ) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     file = by_onnxruntime(model, torch.device("cpu"))
     notes = [f"inputs {_listed(file.inputs)}.", f"outputs {_listed(file.outputs)}."]
-    pictures = [p for p in file.inputs if len(p.shape) == 4 and 3 in (p.shape[1], p.shape[3])]
+    taken = {*given.get("constants", {}), *given.get("camera", {})}
+    free = [port for port in file.inputs if len(port.shape) == 4 and port.name not in taken]
+    pictures = [port for port in free if 3 in (port.shape[1], port.shape[3])]
     if given.get("name") not in [port.name for port in file.inputs]:
         given.pop("name", None)
         if len(pictures) == 1:

@@ -80,7 +80,8 @@ def _continue(
     path: Path, checkpoint: Checkpoint, config: NetworkConfig, space: DepthSpace
 ) -> DepthNetwork:
     """The checkpoint's network as this stage has it."""
-    found, answers = checkpoint.config.network, checkpoint.config.space
+    network = checkpoint.own_network.requires_grad_(True)
+    found, answers = network.config, checkpoint.config.space
     if answers.model_copy(update={"output_space": space.output_space}) != space:
         raise ValueError(
             f"start: {path} answers in another space ({answers}) than this run's ({space}); give "
@@ -96,7 +97,6 @@ def _continue(
             f"start: {path} has the trunk {found.trunk}, this run {config.trunk}; deepen it first "
             f"with 'fourier-depth grow {path} OUT --trunk {config.trunk}'"
         )
-    network: DepthNetwork = checkpoint.own_network.requires_grad_(True)
     if answers.output_space != space.output_space:
         logger.warning("%s emits %s: its head is rescaled", path, answers.output_space)
         network = with_output_space(network, answers)

@@ -99,41 +99,6 @@ def estimate_scale(
     return ScaleFit(math.exp(float(center)), len(agreeing), len(ratios), residual)
 
 
-class ScaleShiftFit(NamedTuple):
-    """1 / depth = scale * inverse + shift [1/m], and how many of ``points`` pairs agree."""
-
-    scale: float
-    shift: float
-    inliers: int
-    points: int
-
-
-def estimate_scale_and_shift(
-    inverse: Float64[Tensor, " pairs"],
-    measured: Float64[Tensor, " pairs"],
-    tolerance: float,
-    seed: int = 0,
-) -> ScaleShiftFit | None:
-    """For networks that answer inverse depth up to an affine map: the map to 1/m.
-
-    Args:
-        inverse: what the network answers; larger is nearer. NaN where invalid.
-        measured: Z depth [m], NaN where invalid.
-        tolerance: relative error of a depth that agrees.
-        seed: of the trials; the same seed gives the same answer.
-
-    Returns:
-        None where no map with a positive scale has two agreeing pairs.
-    """
-    rows = torch.stack((inverse * measured, measured), dim=1)  # times (scale, shift): 1
-    rows = rows[rows.isfinite().all(dim=1)]
-    found = linear_consensus(rows, tolerance, lambda maps: maps[:, 0] > 0, seed)
-    if found is None:
-        return None
-    scale, shift = found.solution.tolist()
-    return ScaleShiftFit(scale, shift, int(found.inliers.sum()), len(rows))
-
-
 class Consensus(NamedTuple):
     """What most rows agree with, and which."""
 

@@ -9,7 +9,6 @@ from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.core.scale import (
     ScaleFit,
     estimate_scale,
-    estimate_scale_and_shift,
     linear_consensus,
     paired_depths,
 )
@@ -95,23 +94,6 @@ def test_points_are_paired_with_the_nearest_pixel():
     estimated, measured = paired_depths(points, depth, camera)
     torch.testing.assert_close(estimated, doubles(5, 3, 3, NAN), equal_nan=True)
     torch.testing.assert_close(measured, doubles(4, 1, 1, 1))
-
-
-def test_scale_and_shift_of_inverse_depth_with_a_third_of_outliers():
-    """1 / depth = 0.5 x + 0.1: at x = 0.8 that is 2 m."""
-    inverse = torch.linspace(0.1, 2, 90, dtype=torch.float64)
-    measured = 1 / (0.5 * inverse + 0.1)
-    measured[::3] = 0.4
-    measured[1] = NAN
-    fit = estimate_scale_and_shift(inverse, measured, 0.02, seed=5)
-    assert fit == (pytest.approx(0.5), pytest.approx(0.1), 59, 89)
-    assert fit == estimate_scale_and_shift(inverse, measured, 0.02, seed=5)
-
-
-def test_an_inverse_depth_of_the_wrong_direction_has_no_fit():
-    """Larger is farther: every pair of points asks for a negative scale."""
-    measured = torch.linspace(1, 5, 40, dtype=torch.float64)
-    assert estimate_scale_and_shift(1 / (6 - measured), measured, 1e-6) is None
 
 
 def test_too_few_rows_have_no_consensus():

@@ -2,7 +2,7 @@
 
 import pytest
 import yaml
-from harness import state
+from harness import set_parameters, state
 from layout import ROOT
 from lifecycle_msgs.msg import State
 from rcl_interfaces.srv import ListParameters
@@ -64,7 +64,10 @@ def test_the_shipped_file_can_be_loaded_on_a_running_node(graph, node):
     assert shown(graph) == started
 
 
-def test_what_was_dumped_can_be_loaded_and_is_the_same(graph, node, tmp_path):
+def test_what_was_dumped_can_be_loaded_and_is_the_same(graph, start, tmp_path):
+    """Of a ResNet, which can have shared crops."""
+    node = start(*set_parameters(checkpoint="resnet18_indoor"))
+    assert state(graph) == State.PRIMARY_STATE_ACTIVE
     default = dumped(graph, tmp_path / "default.yaml")
     started = shown(graph)
     for number, changes in enumerate(
@@ -82,3 +85,4 @@ def test_what_was_dumped_can_be_loaded_and_is_the_same(graph, node, tmp_path):
             failed = [result.reason for result in graph.set_each(read(path)) if result.reason]
             assert failed == []
             assert shown(graph) == expected
+    assert "Traceback" not in node.output()

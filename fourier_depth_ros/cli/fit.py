@@ -24,6 +24,7 @@ def fit(
     out: Path | None = None,
     crops: Literal["corners", "shared", "both"] = "corners",
     crop_ratios: tuple[float, ...] = PAPER_RATIOS,
+    errors: Literal["relative", "metres"] = "relative",
     device: Device = "auto",
     reading: tyro.conf.OmitArgPrefixes[RgbdOptions] = RgbdOptions(),  # noqa: B008 (frozen)
 ) -> None:
@@ -53,6 +54,8 @@ def fit(
             zoomed picture a ratio) or both; the other keeps the fit that the checkpoint has.
         crop_ratios: the ratios that the corners will know, such as 1.0 0.8 0.6; shared crops always
             know all that they can have.
+        errors: what the fit makes small: relative, each picture's error over its mean depth, so
+            that near scenes count as much as far ones; or metres, as in the paper.
         device: auto, cpu, cuda or cuda:N.
         reading: how to read the data.
     """
@@ -101,6 +104,7 @@ def fit(
             ways=ways,
             say=partial(print, file=sys.stderr, flush=True) if processes.first else lambda _: None,
             processes=processes,
+            errors=errors,
         )
         if not processes.first:
             return

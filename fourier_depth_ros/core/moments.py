@@ -52,7 +52,8 @@ class Moments:
     """Moments of some pictures: of [candidates, truth] at each half-plane frequency and part.
 
     ``centred`` has the means taken off and ``by_ring`` has not; ``power`` is the diagonal of the
-    former summed by ring; ``outside`` is of what lies outside the disc [m^2].
+    former summed by ring; ``outside`` is of what lies outside the disc [m^2]; ``total`` is the sum
+    of the pictures' weights, their number where each counts alike.
     """
 
     centred: Float[Tensor, "frequencies 2 maps maps"]
@@ -60,26 +61,26 @@ class Moments:
     by_ring: Float[Tensor, "rings maps maps"]
     power: Float[Tensor, "rings maps"]
     outside: Float[Tensor, "maps maps"]
-    count: int
+    total: float
 
     @staticmethod
     def of(
         factor: Float[Tensor, "frequencies 2 columns columns"],
         outside: Float[Tensor, "maps maps"],
-        count: int,
     ) -> Moments:
         """The moments behind the triangular factor of the rows [1, candidates, truth]."""
         rows = factor[..., 1:, 1:]
         centred = rows.mT @ rows
-        mean = factor[..., 0, 1:] / factor[..., 0, :1]  # R's first row: +-sqrt(n) [1, means]
-        whole = centred + count * mean[..., None] * mean[..., None, :]
+        mean = factor[..., 0, 1:] / factor[..., 0, :1]  # R's first row: +-sqrt(total) [1, means]
+        total = float(factor[0, 0, 0, 0] ** 2)
+        whole = centred + total * mean[..., None] * mean[..., None, :]
         return Moments(
             centred=centred,
             mean=mean,
             by_ring=sum_by_ring(whole),
             power=sum_by_ring(centred.diagonal(dim1=-2, dim2=-1)),
             outside=outside,
-            count=count,
+            total=total,
         )
 
     def ring_weights(self, selected: list[int], ridge: float) -> Float[Tensor, "rings candidates"]:
@@ -134,7 +135,7 @@ class Moments:
         error = _with_truth(weights)
         spread = (_part(self.centred, columns) @ error[..., None])[..., 0] * error
         mean = (self.mean[..., columns] * error).sum(dim=-1) - offset
-        squares = (spread.sum(dim=-1) + self.count * mean.square()).sum(dim=1)
+        squares = (spread.sum(dim=-1) + self.total * mean.square()).sum(dim=1)
         inside = (squares * half_plane().multiplicity).sum() / (GRID[0] * GRID[1]) ** 2
         return float(inside + self._beyond(selected, outside))
 

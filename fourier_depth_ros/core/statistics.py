@@ -72,8 +72,11 @@ class CombinerStatistics:
         self,
         candidates: Float[Tensor, "pictures candidates 72 96"],
         truth: Float[Tensor, "pictures 72 96"],
+        weight: Float[Tensor, " pictures"] | None = None,
     ) -> None:
         """Add pictures: their candidates and true depth [canonical m], holes filled beforehand.
+
+        ``weight`` is how much the square error of each counts; None: 1, as in the paper.
 
         Raises:
             ValueError: the number of candidates is not 2 len(ratios), or a value is not finite.
@@ -91,8 +94,11 @@ class CombinerStatistics:
         x = half_plane_parts(candidates).permute(2, 3, 0, 1)
         y = half_plane_parts(truth).permute(1, 2, 0)[..., None]
         rows = torch.cat((torch.ones_like(y), x, y), dim=-1)
-        self.factor = _triangle(torch.cat((self.factor, rows), dim=-2))
         beyond = outside_parts(torch.cat((candidates, truth[:, None]), dim=1))
+        if weight is not None:
+            root = weight.double().sqrt()
+            rows, beyond = rows * root[:, None], beyond * root[:, None, None]
+        self.factor = _triangle(torch.cat((self.factor, rows), dim=-2))
         self.outside = self.outside + (beyond @ beyond.mT).sum(dim=0)
         self.count += len(truth)
 
@@ -162,11 +168,11 @@ class CombinerStatistics:
         inside = (residual * half_plane().multiplicity).sum() / (GRID[0] * GRID[1]) ** 2
         beyond = torch.cat((weights.outside, minus[0, 0]))
         outside = beyond @ self.outside[[*selected, last]][:, [*selected, last]] @ beyond
-        return float(((inside + outside) / self.count).sqrt())
+        return float(((inside + outside) / self.factor[0, 0, 0, 0].square()).sqrt())
 
     def moments(self) -> Moments:
         """The moments behind these statistics: less exact than the factors, and quick to use."""
-        return Moments.of(self.factor, self.outside, self.count)
+        return Moments.of(self.factor, self.outside)
 
     def select(self, settings: CombinationSettings) -> list[int]:
         """The columns of a subset's candidates among the 2 len(ratios) fitted ones.

@@ -69,7 +69,7 @@ class Folds:
             else:
                 weights, offset = rest.hierarchical_weights(selected, hierarchy)
                 squares += held.square_sum(selected, weights, offset, outside)
-        return float((squares / sum(held.count for held in self.held)) ** 0.5)
+        return float((squares / sum(held.total for held in self.held)) ** 0.5)
 
 
 def choose_hierarchy(folds: Folds, settings: CombinationSettings) -> Hierarchy:

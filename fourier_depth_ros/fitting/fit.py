@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
+from typing import Literal
 
 import torch
 
@@ -48,6 +49,7 @@ from fourier_depth_ros.fitting.metres import is_relative, with_metres
 from fourier_depth_ros.fitting.rows import ablation
 
 BATCH = 32
+Errors = Literal["metres", "relative"]
 _ALONE = Processes()
 
 
@@ -82,9 +84,13 @@ class FitReport:
 
 
 class FoldCollector:
-    """Statistics of ``folds`` folds, BATCH pictures at a time; the n-th room is in n mod folds."""
+    """Statistics of ``folds`` folds, BATCH pictures at a time; the n-th room is in n mod folds.
 
-    def __init__(self, ratios: tuple[float, ...], folds: int) -> None:
+    ``errors``: how a picture's square error counts, see fit_combination.
+    """
+
+    def __init__(self, ratios: tuple[float, ...], folds: int, errors: Errors = "metres") -> None:
+        self._errors = errors
         self._statistics = [CombinerStatistics.empty(ratios) for _ in range(folds)]
         self._waiting: list[list[GridSample]] = [[] for _ in range(folds)]
 
@@ -106,7 +112,8 @@ class FoldCollector:
         if waiting:
             candidates = torch.stack([sample.candidates for sample in waiting])
             truths = torch.stack([sample.truth for sample in waiting])
-            self._statistics[fold].update(candidates, truths)
+            relative = truths.mean(dim=(1, 2)) ** -2 if self._errors == "relative" else None
+            self._statistics[fold].update(candidates, truths, relative)
             waiting.clear()
 
 
@@ -120,6 +127,7 @@ def fit_combination(
     ways: Sequence[CropsName] = ("corners",),
     say: Callable[[str], None] = lambda _: None,
     processes: Processes = _ALONE,
+    errors: Errors = "relative",
 ) -> tuple[Checkpoint, dict[CropsName, FitReport]]:
     """A checkpoint with statistics, hierarchy and presets fitted, and a report of each way.
 
@@ -137,6 +145,9 @@ def fit_combination(
         ways: of making crops, fitted out of one run through the pictures.
         say: told what is being done.
         processes: which share the pictures.
+        errors: what is made small over the pictures, "metres", the square error of depth as in the
+            paper, or "relative" (ours): each picture's over the square of its mean depth, so that
+            a near scene counts as much as a far one.
 
     Raises:
         ValueError: fewer than two rooms to fit on, or too few usable held-out pictures; or the
@@ -155,7 +166,7 @@ def fit_combination(
     ]
     start = time.perf_counter()
     used: Counter[int] = Counter()
-    collectors = [FoldCollector(maker.ratios, folds) for maker in makers]
+    collectors = [FoldCollector(maker.ratios, folds, errors) for maker in makers]
     for samples in stream_candidates(makers, fit, used, processes):
         for collector, sample in zip(collectors, samples, strict=True):
             collector.add(sample)

@@ -81,6 +81,21 @@ def test_updates_in_parts_equal_one_update(pictures):
     assert parts.count == 40
 
 
+def test_a_picture_of_weight_two_counts_as_if_it_were_there_twice(pictures):
+    candidates, truth = pictures
+    twice = [*range(40), *range(25, 40)]
+    weight = torch.ones(40).index_fill(0, torch.arange(25, 40), 2.0)
+    weighed = CombinerStatistics.empty(RATIOS)
+    for part in (slice(0, 30), slice(30, 40)):
+        weighed.update(candidates[part], truth[part], weight[part])
+    repeated = statistics_of(candidates[twice], truth[twice])
+    for settings in (paper(), paper(combination="hierarchical")):
+        solved = repeated.solve(settings)
+        torch.testing.assert_close(weighed.solve(settings).weights, solved.weights)
+        assert weighed.expected_rmse(solved) == pytest.approx(repeated.expected_rmse(solved))
+    assert weighed.count == 40
+
+
 def test_two_halves_merged_equal_the_whole(pictures):
     candidates, truth = pictures
     merged = statistics_of(candidates[:13], truth[:13]).merge(

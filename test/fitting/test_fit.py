@@ -16,7 +16,12 @@ from fourier_depth_ros.core.estimator import DepthEstimator
 from fourier_depth_ros.core.fourier import half_plane
 from fourier_depth_ros.data.collection import RgbdCollection
 from fourier_depth_ros.data.folder import FolderDepth
-from fourier_depth_ros.fitting.candidates import DROPPED, CandidateMaker, stream_candidates
+from fourier_depth_ros.fitting.candidates import (
+    DROPPED,
+    CandidateMaker,
+    GridSample,
+    stream_candidates,
+)
 from fourier_depth_ros.fitting.figure import weights_by_ring, write_figure
 from fourier_depth_ros.fitting.fit import FoldCollector, assess, fit_combination
 
@@ -104,6 +109,19 @@ def test_a_group_is_never_split_between_folds(rooms):
         12,
         8,
     ]  # rooms 0 3 6, 1 4 7, 2 5; four views each
+
+
+def test_relative_errors_count_a_picture_by_its_mean_depth():
+    """At 1, 2 and 4 m: 1 + 1/4 + 1/16 of a picture at 1 m, and the squares of its truth alike."""
+    for errors, total in (("relative", 1.3125), ("metres", 3.0)):
+        collector = FoldCollector(RATIOS, folds=1, errors=errors)
+        for room, metres in enumerate((1.0, 2.0, 4.0)):
+            truth = torch.full(GRID, metres)
+            sample = GridSample(0, room, truth.expand(4, -1, -1), truth, truth > 0)
+            collector.add(sample)
+        (statistics,) = collector.finish()
+        assert statistics.moments().total == pytest.approx(total)
+        assert statistics.count == 3
 
 
 def test_the_fit_helps_and_its_promise_holds(rooms, fitted):

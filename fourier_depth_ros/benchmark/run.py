@@ -32,6 +32,7 @@ from fourier_depth_ros.core.checkpoint import Checkpoint, load_checkpoint, save_
 from fourier_depth_ros.core.estimator import resolve_device
 from fourier_depth_ros.core.frame import Backend
 from fourier_depth_ros.core.geometry import Intrinsics
+from fourier_depth_ros.runtime import read_checkpoint
 
 
 def run_benchmark(
@@ -73,7 +74,8 @@ class _Run:
         self.picture = made_up_picture()
         self.skipped: dict[str, str] = {}
         self.paths = {"small": path, "large": folder / "resnet152_random.safetensors"}
-        self.small = load_checkpoint(path)
+        self.small = read_checkpoint(path)
+        _ = self.small.own_network  # refuses an adapted one, which has no naive way to be held to
         if large:
             self.paths["large"] = Path(large)
             self.large = load_checkpoint(large)

@@ -11,6 +11,7 @@ _EXTRAS = {
     "sim": ("moderngl", "embreex"),
     "export": ("onnx", "onnxscript", "onnxruntime", "openvino", "nncf"),
     "demo": ("skimage",),
+    "transformers": ("transformers",),
 }
 _ROS = ("rclpy", "sensor_msgs", "std_msgs", "rcl_interfaces")
 

@@ -73,7 +73,7 @@ def laser_scan(
     span = (angles[0] - angles[-1]).item()
     # no finer than the columns are where they are coarsest: no beam is between two
     coarsest = (angles[:-1] - angles[1:]).max().item()
-    beams = math.floor(span / coarsest * (1 - 1e-9)) + 1 if width > 2 else 2
+    beams = math.floor(span / coarsest + 1e-9) + 1
     increment = span / (beams - 1)
     index = ((angles - angles[-1]) / increment).round().long().to(depth.device)
 

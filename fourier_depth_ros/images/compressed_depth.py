@@ -42,7 +42,7 @@ def encode_compressed_depth(
         max_depth: the plugin's depth_max [m].
 
     Convention: as the plugin, 32FC1 loses z^2 / 10100 m at most: 0.1 mm at 1 m, 1 cm at 10 m. What
-    is nearer than 0.154 m does not fit into 16 bits and becomes 0.154 m; the plugin's overflows.
+    is nearer than about 0.15 m does not fit into 16 bits and becomes that; the plugin's overflows.
 
     Raises:
         ImageError: another encoding or kind.

@@ -229,5 +229,5 @@ def test_nav2_is_started_with_its_own_parameters(launch, share, tmp_path, monkey
     assert nav2.namespace in ("/", "")
     assert nav2.parameter_files == [str(tmp_path / "mine.yaml")]
     assert depth.parameters["use_sim_time"] is nav2.parameters["use_sim_time"] is True
-    with pytest.raises(FileNotFoundError, match="nav2_params: /nowhere.yaml does not exist"):
+    with pytest.raises(FileNotFoundError, match=r"nav2_params: /nowhere.yaml does not exist"):
         launch("nav2.launch.py", nav2_params="/nowhere.yaml")

@@ -11,12 +11,24 @@ from typing import Any
 
 import cv2
 import numpy as np
-from jaxtyping import Float32, UInt8
-from sensor_msgs.msg import CameraInfo, CompressedImage, Image, PointCloud2, PointField
+from jaxtyping import Bool, Float32, UInt8
+from sensor_msgs.msg import (
+    CameraInfo,
+    CompressedImage,
+    Image,
+    LaserScan,
+    PointCloud2,
+    PointField,
+)
 from std_msgs.msg import Header
 
 from fourier_depth_ros.core.geometry import Intrinsics
+from fourier_depth_ros.core.laser import Beams
 from fourier_depth_ros.images.camera_info import image_from_sensor, intrinsics_from_camera_info
+from fourier_depth_ros.images.compressed_depth import (
+    decode_compressed_depth,
+    encode_compressed_depth,
+)
 from fourier_depth_ros.images.encodings import (
     decode_compressed,
     decode_depth,
@@ -89,6 +101,33 @@ def depth_to_msg(
     return _pixels_to_msg(encode_depth(depth, encoding), header, encoding)
 
 
+def compressed_depth_from_msg(msg: CompressedImage) -> Float32[np.ndarray, "height width"]:
+    """Depth [m], NaN where invalid, of a message of image_transport's compressedDepth.
+
+    Raises:
+        ImageError: see `decode_compressed_depth`.
+    """
+    return decode_compressed_depth(msg.data, msg.format)
+
+
+def compressed_depth_to_msg(
+    depth: Float32[np.ndarray, "height width"],
+    header: Header,
+    encoding: str,
+    kind: str,
+    max_depth: float,
+) -> CompressedImage:
+    """``depth`` [m] as such a message; see `encode_compressed_depth`.
+
+    Raises:
+        ImageError: an encoding other than 32FC1 and 16UC1, a kind other than png and rvl.
+    """
+    format, data = encode_compressed_depth(depth, encoding, kind, max_depth)
+    msg = CompressedImage(header=header, format=format)
+    fill_data(msg, np.frombuffer(data, np.uint8))
+    return msg
+
+
 def _pixels_to_msg(pixels: np.ndarray, header: Header, encoding: str) -> Image:
     height, width = pixels.shape[:2]
     msg = Image(
@@ -154,11 +193,12 @@ def points_to_msg(
     intrinsics: Intrinsics,
     header: Header,
     stride: int = 1,
+    kept: Bool[np.ndarray, "rows columns"] | None = None,
 ) -> PointCloud2:
     """Organised XYZRGB cloud [m] in the optical frame: every ``stride``-th row and column.
 
     ``intrinsics`` are of the depth map; ``rgb`` is resized to it. Points of invalid depth (NaN,
-    inf) have x = y = z = NaN and keep their colour.
+    inf), and those that are not ``kept``, have x = y = z = NaN and keep their colour.
 
     Convention: as depth_image_proc, x = (u - cx) z / fx with u in pixels of the whole depth map;
     colours are 0x00RRGGBB; little-endian.
@@ -177,7 +217,8 @@ def points_to_msg(
     if rgb.shape[:2] != depth.shape:
         rgb = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
     z = depth[::stride, ::stride]
-    z = np.where(np.isfinite(z), z, np.float32(np.nan))
+    valid = np.isfinite(z) if kept is None else np.isfinite(z) & kept
+    z = np.where(valid, z, np.float32(np.nan))
     u, v = np.arange(0, width, stride), np.arange(0, height, stride)[:, None]
     points = np.empty(z.shape, POINT)
     np.multiply(z, ((u - intrinsics.cx) / intrinsics.fx).astype(np.float32), out=points["x"])
@@ -186,6 +227,26 @@ def points_to_msg(
     red, green, blue = (rgb[::stride, ::stride, index].astype(np.uint32) for index in range(3))
     points["rgb"] = red << 16 | green << 8 | blue
     return _cloud_to_msg(points, header)
+
+
+def scan_to_msg(
+    beams: Beams, header: Header, frame_id: str, nearest: float, farthest: float
+) -> LaserScan:
+    """A scan, of the header's stamp, in the frame ``frame_id``: x forward, y left, z up.
+
+    ``nearest`` and ``farthest`` [m] are its limits. All beams are of one moment, and no time passes
+    that is known from one scan to the next: time_increment and scan_time are 0.
+    """
+    msg = LaserScan(
+        header=Header(stamp=header.stamp, frame_id=frame_id),
+        angle_min=beams.angle_min,
+        angle_max=beams.angle_max,
+        angle_increment=beams.angle_increment,
+        range_min=nearest,
+        range_max=farthest,
+    )
+    msg.ranges = array.array("f", beams.ranges.tolist())
+    return msg
 
 
 def _cloud_to_msg(points: np.ndarray, header: Header) -> PointCloud2:

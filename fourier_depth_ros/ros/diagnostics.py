@@ -25,9 +25,10 @@ class NodeState:
 
     image_topic: what the node listens to, or will. not_ready: why there is no network running (''
     if it does); failed: because it could not, and not because nobody asked. camera: why there are
-    no intrinsics. std: why there is no standard deviation though somebody listens. pace: why
-    target_rate is not kept. scale: why the live scale is not tracked. unheard: the topic and policy
-    of publishers whose messages cannot arrive. facts: name -> text, shown as they are.
+    no intrinsics. std: why there is no standard deviation though somebody listens; derived: no
+    points, or no scan. pace: why target_rate is not kept. scale: why the live scale is not tracked.
+    unheard: the topic and policy of publishers whose messages cannot arrive. facts: name -> text,
+    shown as they are.
     """
 
     image_topic: str
@@ -36,6 +37,7 @@ class NodeState:
     failed: bool = False
     camera: str = ""
     std: str = ""
+    derived: str = ""
     pace: str = ""
     scale: str = ""
     unheard: str = ""
@@ -57,7 +59,7 @@ def judge(snapshot: Snapshot, state: NodeState) -> tuple[bytes, str]:
         return error, snapshot.trouble
     if not state.listened:
         return ok, "nobody subscribes to an output: the network rests"
-    if trouble := state.camera or state.std or state.pace or state.scale:
+    if trouble := state.camera or state.std or state.derived or state.pace or state.scale:
         return warn, trouble
     if snapshot.invalid_share is None:
         return warn, (

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeVar
+
 import numpy as np
 import torch
-from rclpy.clock import Clock
-from rclpy.impl.rcutils_logger import RcutilsLogger
+from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from fourier_depth_ros.clock import StageClock
@@ -14,32 +17,46 @@ from fourier_depth_ros.core.geometry import Intrinsics
 from fourier_depth_ros.images.encodings import ImageError
 from fourier_depth_ros.ros.camera import Camera, intrinsics_of, scaled_info
 from fourier_depth_ros.ros.conversions import image_from_msg
+from fourier_depth_ros.ros.laser import scan_of
 from fourier_depth_ros.ros.live_scale import LiveScale
 from fourier_depth_ros.ros.log import THROTTLE, brief
 from fourier_depth_ros.ros.monitor import Monitor
 from fourier_depth_ros.ros.outputs import DepthFrame, DepthOutputs
 from fourier_depth_ros.ros.parameters import NOT_CALIBRATED
+from fourier_depth_ros.ros.point_filter import PointFilter
 from fourier_depth_ros.ros.settings import NodeParameters
+
+Made = TypeVar("Made")
 
 
 class FrameProcessor:
     """Turns images into published depth with one set of settings, estimator and outputs a frame."""
 
-    def __init__(
-        self,
-        camera: Camera,
-        scale: LiveScale,
-        monitor: Monitor,
-        clock: Clock,
-        logger: RcutilsLogger,
-    ) -> None:
+    def __init__(self, node: Node, camera: Camera, scale: LiveScale, monitor: Monitor) -> None:
         self._camera = camera
         self._scale = scale
         self._monitor = monitor
-        self._clock = clock
-        self._logger = logger
+        self._filter = PointFilter(node)
+        self._clock = node.get_clock()
+        self._logger = node.get_logger()
         self.camera_trouble = ""
         self.std_trouble = ""
+        #: Why points or a scan are not made though a camera_info is there.
+        self.derived_trouble = ""
+
+    def follow(self, settings: NodeParameters) -> None:
+        """Listen to what these settings need besides pictures; in the executor's thread.
+
+        Raises:
+            Exception: of rclpy's, where a QoS override makes no sense.
+        """
+        self._scale.follow(settings)
+        self._filter.follow(settings)
+
+    def unsubscribe(self) -> None:
+        """Listen to nothing more."""
+        self._scale.unsubscribe()
+        self._filter.close()
 
     def process(
         self,
@@ -73,9 +90,8 @@ class FrameProcessor:
         output_info = None
         if intrinsics is not None:
             output_info = scaled_info(info, output_size[1], output_size[0], msg.header)
-        outputs.publish(
-            DepthFrame(msg.header, rgb, depth, std, intrinsics, output_info, scale), settings
-        )
+        frame = DepthFrame(msg.header, rgb, depth, std, intrinsics, output_info, scale)
+        outputs.publish(self._derived(frame, settings, outputs), settings)
         stages.mark("publish")
         self._explain_std(std_wanted and std is None)
         # not rclpy's Time: it raises at stamps before 1970, and a stamp is only passed on here
@@ -84,6 +100,30 @@ class FrameProcessor:
         invalid = 1 - np.count_nonzero(np.isfinite(depth)) / depth.size
         self._monitor.published(age, stages.seconds, invalid)
         return sum(stages.seconds.values())
+
+    def _derived(
+        self, frame: DepthFrame, settings: NodeParameters, outputs: DepthOutputs
+    ) -> DepthFrame:
+        """The frame with the points that stay, and with its scan, where somebody listens."""
+        self.derived_trouble = ""
+        if frame.intrinsics is None:
+            return frame
+        given = (frame.depth, frame.intrinsics, frame.header, settings)
+        kept = scan = None
+        if outputs.points_wanted(settings):
+            kept = self._attempt("depth/points", lambda: self._filter.keep(*given))
+        if outputs.scan_wanted():
+            scan = self._attempt("depth/laserscan", lambda: scan_of(*given))
+        return replace(frame, kept=kept, scan=scan)
+
+    def _attempt(self, topic: str, make: Callable[[], Made]) -> Made | None:
+        """What is made, or None and a word about why that topic waits."""
+        try:
+            return make()
+        except ValueError as error:
+            self.derived_trouble = brief(f"{topic} waits: {error}")
+            self._logger.warning(self.derived_trouble, throttle_duration_sec=THROTTLE)
+            return None
 
     def failed(self, error: Exception) -> None:
         """Report an exception of process: one throttled line; the next frame is tried."""
@@ -119,6 +159,8 @@ class FrameProcessor:
                 costs.append("depth assumes the training camera's field of view")
             if outputs.points_wanted(settings):
                 costs.append("depth/points waits")
+            if outputs.scan_wanted():
+                costs.append("depth/laserscan waits")
             if costs:
                 self.camera_trouble = brief(f"{error}; until then {' and '.join(costs)}")
                 self._logger.warning(self.camera_trouble, throttle_duration_sec=THROTTLE)

@@ -52,7 +52,7 @@ class LiveScale:
     def __init__(self, node: Node) -> None:
         self._node = node
         self._inputs = Inputs(node)
-        self._transforms = Transforms(node)
+        self._transforms = Transforms(node, "scale_transform")
         self._filter = ScaleFilter()
         self._following: tuple[str, bool] | None = None
         self._recent = Recent(1)

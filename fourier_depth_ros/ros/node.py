@@ -57,9 +57,7 @@ class DepthNode(LifecycleNode):
         self._mirroring = False
         self._monitor = Monitor()
         self._scale = LiveScale(self)
-        self._frames = FrameProcessor(
-            self._camera, self._scale, self._monitor, self.get_clock(), self.get_logger()
-        )
+        self._frames = FrameProcessor(self, self._camera, self._scale, self._monitor)
         self._diagnostics = self.create_publisher(DiagnosticArray, "/diagnostics", 1)
         self._diagnostics_timer: Timer | None = None
         self._facts: dict[str, str] = {}
@@ -96,7 +94,7 @@ class DepthNode(LifecycleNode):
             self._inputs.subscribe(
                 self._settings.image_transport, self._on_image, self._on_camera_info
             )
-            self._scale.follow(self._settings)
+            self._frames.follow(self._settings)
         except Exception as error:
             return self._refuse("activate", error)
         self._worker = LatestWorker(
@@ -143,7 +141,7 @@ class DepthNode(LifecycleNode):
 
     def _stop(self) -> None:
         self._inputs.unsubscribe()
-        self._scale.unsubscribe()
+        self._frames.unsubscribe()
         if self._worker is not None:
             self._worker.stop()
             self._worker = None
@@ -248,7 +246,7 @@ class DepthNode(LifecycleNode):
         if settings.diagnostics_period != self._settings.diagnostics_period:
             self._set_diagnostics_period(settings.diagnostics_period)
         self._settings = settings
-        self._soon(self._follow_scale)
+        self._soon(self._follow)
         self._show_running()
 
     def _show_running(self) -> None:
@@ -258,10 +256,10 @@ class DepthNode(LifecycleNode):
             self._outputs.announce_ratios(self._paced.estimator.combination.crop_ratios)
         self._mirror_soon()
 
-    def _follow_scale(self) -> None:
+    def _follow(self) -> None:
         """Not in the parameter callback: a new subscription declares parameters of its own."""
         if self._worker is not None:
-            self._scale.follow(self._settings)
+            self._frames.follow(self._settings)
 
     def _mirror_soon(self) -> None:
         """Humble has no post-set callback: shown values become canonical just after this one."""
@@ -335,6 +333,7 @@ class DepthNode(LifecycleNode):
             failed=self._failed,
             camera=self._frames.camera_trouble,
             std=self._frames.std_trouble,
+            derived=self._frames.derived_trouble,
             pace=paced.trouble if paced else "",
             scale=self._scale.trouble,
             unheard=self._inputs.unheard(),

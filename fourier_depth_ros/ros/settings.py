@@ -22,7 +22,11 @@ from fourier_depth_ros.config import (
     PrecisionName,
     Settings,
 )
+from fourier_depth_ros.core.point_filter import NEIGHBOURS
 from fourier_depth_ros.core.scale_filter import Smoothing
+
+#: A min_height of -NO_HEIGHT and a max_height of NO_HEIGHT [m] are no limits.
+NO_HEIGHT = 100.0
 
 
 def _live(default: Any, unit: str, description: str, **bounds: Any) -> Any:
@@ -175,6 +179,50 @@ class NodeParameters(Settings):
     )
     publish_points: bool = _live(False, "", "publish depth/points even while nobody subscribes")
     points_stride: int = _live(2, "px", "every N-th row and column becomes a point", ge=1, le=64)
+    min_height: float = _live(
+        -NO_HEIGHT,
+        "m",
+        "lower points are left out of depth/points, by their z in height_frame; -100: no limit",
+        ge=-NO_HEIGHT,
+        le=NO_HEIGHT,
+    )
+    max_height: float = _live(
+        NO_HEIGHT, "m", "likewise higher ones; 100: no limit", ge=-NO_HEIGHT, le=NO_HEIGHT
+    )
+    height_frame: str = _live(
+        "base_footprint", "", "frame with z up and its origin on the floor, as TF knows it"
+    )
+    height_transform: str = _live(
+        "",
+        "m, rad",
+        "pose of the picture's optical frame in height_frame: x y z roll pitch yaw, or x y z qx qy "
+        "qz qw; '': from TF",
+    )
+    outlier_neighbours: int = _live(
+        0,
+        "points",
+        "a point stays in depth/points if so many of the 24 around it are about as deep; 0: all do",
+        ge=0,
+        le=NEIGHBOURS,
+    )
+    outlier_distance: float = _live(
+        0.05, "relative", "depths that differ by more are no neighbours", ge=0.001, le=1
+    )
+    scan_height: int = _live(
+        10, "px", "rows of depth/image whose nearest depths are depth/laserscan", ge=1, le=4320
+    )
+    scan_row: int = _live(
+        -1, "px", "row in their middle; -1: that of the principal point", ge=-1, le=4319
+    )
+    scan_frame: str = _live(
+        "",
+        "",
+        "frame_id of depth/laserscan, at the camera with x forward and z up; '': the image's, "
+        "without its _optical",
+    )
+    compressed_depth_format: Literal["png", "rvl"] = _live(
+        "png", "", "of depth/image/compressedDepth: png, or rvl, which Humble and Iron cannot read"
+    )
     diagnostics_period: float = _live(
         1.0, "s", "time between two messages on /diagnostics; 0: none", ge=0, le=3600
     )
@@ -196,7 +244,7 @@ class NodeParameters(Settings):
             raise ValueError(f"{size} is more than 8K; give at most 7680x4320")
         return size
 
-    @field_validator("scale_transform")
+    @field_validator("scale_transform", "height_transform")
     @classmethod
     def _pose(cls, text: str) -> str:
         numbers = _numbers(text)
@@ -225,7 +273,28 @@ class NodeParameters(Settings):
             raise ValueError(
                 f"min_depth {self.min_depth:g} m is not below max_depth {self.max_depth:g} m"
             )
+        if self.min_height >= self.max_height:
+            raise ValueError(
+                f"min_height {self.min_height:g} m is not below max_height {self.max_height:g} m"
+            )
         return self
+
+    @property
+    def limits_height(self) -> bool:
+        """Whether points are left out by their height."""
+        return self.min_height > -NO_HEIGHT or self.max_height < NO_HEIGHT
+
+    @property
+    def height_range(self) -> tuple[float, float]:
+        """Lowest and highest point [m]; infinite for no limit."""
+        lowest = self.min_height if self.min_height > -NO_HEIGHT else -math.inf
+        highest = self.max_height if self.max_height < NO_HEIGHT else math.inf
+        return lowest, highest
+
+    @property
+    def height_pose(self) -> tuple[float, ...]:
+        """Six or seven numbers of height_transform; empty: from TF."""
+        return _numbers(self.height_transform) or ()
 
     @property
     def scale_pose(self) -> tuple[float, ...]:

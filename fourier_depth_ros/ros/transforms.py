@@ -16,10 +16,14 @@ from fourier_depth_ros.core.rigid import (
 
 
 class Transforms:
-    """From a sensor's frame to the optical one; listens to TF only between listen and close."""
+    """From another frame to the optical one; listens to TF only between listen and close.
 
-    def __init__(self, node: Node) -> None:
+    ``parameter`` names the one whose pose stands for TF.
+    """
+
+    def __init__(self, node: Node, parameter: str) -> None:
         self._node = node
+        self._parameter = parameter
         self._buffer: Any = None
         self._listener: Any = None
 
@@ -57,7 +61,7 @@ class Transforms:
         if self._buffer is None:
             raise ValueError(
                 f"no way from frame {sensor!r} to {optical!r}: there is no tf2_ros; set "
-                f"scale_transform"
+                f"{self._parameter}"
             )
         try:
             found = self._buffer.lookup_transform(optical, sensor, Time()).transform

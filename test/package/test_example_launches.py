@@ -4,8 +4,11 @@ import ast
 from pathlib import Path
 
 import pytest
+import yaml
 from ament_index_python.packages import PackageNotFoundError
 from layout import ROOT
+
+from fourier_depth_ros.ros.settings import NodeParameters
 
 EXAMPLES = sorted((ROOT / "launch" / "examples").glob("*.launch.py"))
 
@@ -146,3 +149,85 @@ def test_several_cameras_get_a_node_each(launch):
     assert resolved(rear, "camera_info") == "/rear/camera_info"
     assert resolved(front, "depth/image") == "/front/depth/image"
     assert (front.name, rear.name) == ("depth", "depth")
+
+
+NAVIGATION = """
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+def generate_launch_description():
+    return LaunchDescription([
+        DeclareLaunchArgument("namespace", default_value=""),
+        DeclareLaunchArgument("params_file", default_value="/opt/nav2_params.yaml"),
+        DeclareLaunchArgument("use_sim_time", default_value="false"),
+        Node(
+            package="nav2_controller", executable="controller_server",
+            namespace=LaunchConfiguration("namespace"),
+            parameters=[
+                LaunchConfiguration("params_file"),
+                {"use_sim_time": ParameterValue(
+                    LaunchConfiguration("use_sim_time"), value_type=bool)},
+            ],
+        ),
+    ])
+"""
+
+
+def costmap():
+    """The parameters of config/nav2_costmap.yaml, and its sources with what they name."""
+    document = yaml.safe_load((ROOT / "config" / "nav2_costmap.yaml").read_text(encoding="utf-8"))
+    parameters = document["local_costmap"]["local_costmap"]["ros__parameters"]
+    layers = [each for each in parameters.values() if "observation_sources" in each]
+    return parameters, [
+        (layer, layer[name]) for layer in layers for name in layer["observation_sources"].split()
+    ]
+
+
+def test_nav2_reads_what_the_node_publishes(launch, share):
+    (depth,) = launch("nav2.launch.py", image="/camera/image_rect")
+    assert depth.parameter_files == [str(share / "config" / "nav2_depth.yaml")]
+    assert resolved(depth, "image") == "/camera/image_rect"
+    parameters, sources = costmap()
+    assert set(parameters["plugins"]) <= set(parameters)
+    published = {"PointCloud2": "depth/points", "LaserScan": "depth/laserscan"}
+    assert {source["data_type"] for _, source in sources} == set(published)
+    for _, source in sources:
+        assert source["topic"] == resolved(depth, published[source["data_type"]])
+
+
+def test_a_costmap_s_heights_and_ranges_make_sense_of_the_node_s():
+    given = yaml.safe_load((ROOT / "config" / "nav2_depth.yaml").read_text(encoding="utf-8"))
+    node = NodeParameters(**given["/**"]["ros__parameters"])
+    assert not node.limits_height  # or the floor would not clear
+    for layer, source in costmap()[1]:
+        assert source["min_obstacle_height"] < source["max_obstacle_height"]
+        if source["marking"]:
+            assert source["max_obstacle_height"] <= layer["max_obstacle_height"]
+            assert source["obstacle_min_range"] >= node.min_depth
+            assert source["obstacle_max_range"] < node.max_depth
+        if source["clearing"]:
+            assert source["raytrace_max_range"] < node.max_depth
+        if layer["plugin"].endswith("VoxelLayer"):
+            top = layer["origin_z"] + layer["z_voxels"] * layer["z_resolution"]
+            assert layer["max_obstacle_height"] <= top
+            assert layer["z_voxels"] <= 16  # Nav2's voxels are the bits of an integer
+
+
+def test_nav2_is_started_with_its_own_parameters(launch, share, tmp_path, monkeypatch):
+    bringup = share.parent / "nav2_bringup" / "launch" / "navigation_launch.py"
+    bringup.parent.mkdir(parents=True)
+    bringup.write_text(NAVIGATION, encoding="utf-8")
+    index = share.parent / "ament_index" / "resource_index" / "packages"
+    (index / "nav2_bringup").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "mine.yaml").touch()
+    depth, nav2 = launch("nav2.launch.py", nav2_params="~/mine.yaml", use_sim_time="true")
+    assert depth.namespace == "/camera"
+    assert depth.parameter_files == [str(share / "config" / "nav2_depth.yaml")]
+    assert nav2.namespace in ("/", "")
+    assert nav2.parameter_files == [str(tmp_path / "mine.yaml")]
+    assert depth.parameters["use_sim_time"] is nav2.parameters["use_sim_time"] is True
+    with pytest.raises(FileNotFoundError, match=r"nav2_params: /nowhere.yaml does not exist"):
+        launch("nav2.launch.py", nav2_params="/nowhere.yaml")

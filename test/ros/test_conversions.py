@@ -7,6 +7,7 @@ import cv2
 import hypothesis.extra.numpy as hnp
 import numpy as np
 import pytest
+import torch
 from builtin_interfaces.msg import Time
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from sensor_msgs.msg import (
     CameraInfo,
     CompressedImage,
     Image,
+    LaserScan,
     PointCloud2,
     PointField,
     RegionOfInterest,
@@ -22,8 +24,11 @@ from sensor_msgs.msg import (
 from std_msgs.msg import Header
 
 from fourier_depth_ros.core.geometry import Intrinsics
+from fourier_depth_ros.core.laser import Beams
 from fourier_depth_ros.images.encodings import ImageError
 from fourier_depth_ros.ros.conversions import (
+    compressed_depth_from_msg,
+    compressed_depth_to_msg,
     depth_from_msg,
     depth_to_msg,
     fill_data,
@@ -34,6 +39,7 @@ from fourier_depth_ros.ros.conversions import (
     points_from_msg,
     points_to_msg,
     scale_camera_info,
+    scan_to_msg,
     xyz_from_msg,
 )
 
@@ -132,6 +138,15 @@ def test_depth_to_msg_in_millimetres():
     np.testing.assert_array_equal(depth_from_msg(msg), [[1, 2, np.nan], [np.nan, 0.5, 4]])
 
 
+@pytest.mark.parametrize("kind", ["png", "rvl"])
+def test_compressed_depth_round_trip(kind):
+    msg = over_the_wire(compressed_depth_to_msg(DEPTH, HEADER, "16UC1", kind, 10.0))
+    assert (msg.header, msg.format) == (HEADER, f"16UC1; compressedDepth {kind}")
+    np.testing.assert_array_equal(
+        compressed_depth_from_msg(msg), [[1, 2, np.nan], [np.nan, 0.5, 4]]
+    )
+
+
 # --- camera_info
 
 
@@ -214,6 +229,20 @@ def test_scale_camera_info_of_an_uncalibrated_camera_and_of_none():
         scale_camera_info(CameraInfo(), 320, 240)
 
 
+# --- scans
+
+
+def test_scan_to_msg():
+    beams = Beams(-0.25, 0.25, torch.tensor([1.5, np.nan, np.inf]))
+    msg = over_the_wire(scan_to_msg(beams, HEADER, "camera", 0.5, 8.0))
+    assert isinstance(msg, LaserScan)
+    assert (msg.header.stamp, msg.header.frame_id) == (HEADER.stamp, "camera")
+    assert (msg.angle_min, msg.angle_max, msg.angle_increment) == (-0.25, 0.25, 0.25)
+    assert (msg.range_min, msg.range_max, msg.time_increment, msg.scan_time) == (0.5, 8, 0, 0)
+    np.testing.assert_array_equal(msg.ranges, [1.5, np.nan, np.inf])
+    assert len(msg.intensities) == 0
+
+
 # --- points
 
 
@@ -293,6 +322,19 @@ def test_points_from_another_layout(order, big_endian):
     xyz, rgb = points_from_msg(msg)
     assert xyz.tolist() == [[[1, 2, 3]], [[1, 2, 3]]]
     assert rgb.tolist() == [[[0x12, 0x34, 0x56]], [[0x12, 0x34, 0x56]]]
+
+
+def test_points_that_are_not_kept_are_nan_and_keep_their_colour():
+    rgb = np.full((2, 3, 3), 7, np.uint8)
+    kept = np.array([[False, True], [True, True]])
+    depth = np.repeat(DEPTH, 2, axis=0)
+    camera = Intrinsics(fx=2.0, fy=4.0, cx=1.0, cy=0.5, width=3, height=4)
+    msg = points_to_msg(depth, rgb, camera, HEADER, 2, kept)
+    xyz, colors = points_from_msg(msg)
+    # of the columns 0 and 2, the rows 0 and 2
+    np.testing.assert_array_equal(xyz[..., 2], [[np.nan, np.nan], [np.nan, 4]])
+    assert np.isnan(xyz[0]).all()
+    assert (colors == 7).all()
 
 
 def test_points_refuse_with_a_reason():

@@ -3,17 +3,19 @@
 from checkpoints import save_calibrated
 from diagnostic_msgs.msg import DiagnosticArray
 from harness import set_parameters
-from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image, LaserScan, PointCloud2
 from std_msgs.msg import Float64MultiArray
 
 from fourier_depth_ros.config import Uncertainty
 
 OUTPUTS = {
     "depth/image": Image,
+    "depth/image/compressedDepth": CompressedImage,
     "depth/camera_info": CameraInfo,
     "depth/std": Image,
     "depth/color": Image,
     "depth/points": PointCloud2,
+    "depth/laserscan": LaserScan,
 }
 
 
@@ -24,7 +26,7 @@ def test_every_field_of_every_output_passes_rclpys_checks(graph, start, tmp_path
     checkpoint = save_calibrated(tmp_path / "calibrated.safetensors", sigma)
     node = start(
         *set_parameters(checkpoint=checkpoint, combination="mean", output_size="80x60"),
-        *set_parameters(diagnostics_period=0.2),
+        *set_parameters(diagnostics_period=0.2, scan_frame="camera"),
     )
     received = {topic: graph.listen(kind, topic) for topic, kind in OUTPUTS.items()}
     once = [
@@ -34,8 +36,13 @@ def test_every_field_of_every_output_passes_rclpys_checks(graph, start, tmp_path
     graph.send_info()
     for encoding in ("32FC1", "16UC1"):
         assert graph.set(depth_encoding=encoding, crop_ratios="[1, 0.8]").successful
-        for messages in received.values():
-            graph.answer(messages)
+        for topic, messages in received.items():
+            if topic == "depth/laserscan":  # in another frame, so with another header
+                messages.clear()
+                graph.answer(received["depth/image"])
+                graph.spin(lambda found=messages: bool(found))
+            else:
+                graph.answer(messages)
         assert received["depth/image"][-1].encoding == encoding
     graph.spin(lambda: all(once))
     assert "dropped" not in node.output()

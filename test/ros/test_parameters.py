@@ -83,6 +83,11 @@ def test_bad_ratios_are_refused_with_what_is_accepted(value, reason):
         ({"output_size": "0x240"}, "output_size: '0x240'"),
         ({"preset": "slow"}, "preset: 'slow' is none of fast"),
         ({"ridge": -0.5}, "ridge: -0.5 is negative"),
+        ({"min_height": 101.0}, "min_height"),
+        ({"min_height": 2.0, "max_height": 1.0}, "min_height 2 m is not below max_height 1 m"),
+        ({"height_transform": "1 2 3"}, "height_transform: '1 2 3' is no pose"),
+        ({"outlier_neighbours": 25}, "outlier_neighbours: 25: .*less than or equal to 24"),
+        ({"compressed_depth_format": "jpeg"}, "compressed_depth_format"),
         ({"min_depth": 20.0}, "min_depth 20 m is not below max_depth 10 m"),
         (
             {"checkpoint": "other"},

@@ -48,7 +48,7 @@ def tf(monkeypatch):
 
 
 def test_tf_is_listened_to_asked_and_left(tf):
-    transforms = Transforms("node")
+    transforms = Transforms("node", "scale_transform")
     transforms.listen()
     assert tf == ["node"]
     found = transforms.between("laser", "camera", ())
@@ -60,7 +60,7 @@ def test_tf_is_listened_to_asked_and_left(tf):
 
 
 def test_the_parameter_counts_before_all_else(tf):
-    transforms = Transforms("node")
+    transforms = Transforms("node", "scale_transform")
     transforms.listen()
     for sensor in ("laser", "camera", "anything"):
         found = transforms.between(sensor, "camera", POSE)
@@ -69,7 +69,7 @@ def test_the_parameter_counts_before_all_else(tf):
 
 def test_without_tf_equal_frames_are_one_and_others_are_refused(monkeypatch):
     monkeypatch.setitem(sys.modules, "tf2_ros", None)  # cannot be imported
-    transforms = Transforms("node")
+    transforms = Transforms("node", "scale_transform")
     transforms.listen()
     torch.testing.assert_close(transforms.between("camera", "camera", ()).apply(POINT), POINT)
     with pytest.raises(ValueError, match="there is no tf2_ros; set scale_transform"):

@@ -59,16 +59,12 @@ class Options:
     def __post_init__(self) -> None:
         sides = (64, 4096)
         ranges = {"views": (1, 999), "width": sides, "height": sides, "samples": (1, 4096)}
-        ranges["desks"] = (0, 1)
+        ranges |= dict.fromkeys(("passages", "people", "desks"), (0, 1))
         for name, (low, high) in ranges.items():
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} is {getattr(self, name)}, expected {low} to {high}")
-        if not 0 <= self.people <= 1:
-            raise ValueError(f"people is {self.people}, expected 0 to 1")
         if self.renderer not in RENDERERS:
             raise ValueError(f"renderer is {self.renderer!r}, expected one of {RENDERERS}")
-        if not 0 <= self.passages <= 1:
-            raise ValueError(f"passages is {self.passages}, expected 0 to 1")
         if self.renderer == "gl" and self.samples != SAMPLES:
             raise ValueError(f"samples is {self.samples}, but gl traces none: renderer cycles does")
 

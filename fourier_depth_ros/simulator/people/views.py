@@ -55,10 +55,12 @@ def sample_person_view(rnd: random.Random, room: Room, width: int, height: int) 
     )
 
 
-def _forward(figure: Figure) -> np.ndarray:
-    """The way a person faces, level."""
+def _forward(figure: Figure, turn: float = 0.0) -> np.ndarray:
+    """The way a person faces, level, turned by ``turn`` about z [rad]."""
     forward = np.array(figure.face) * [1, 1, 0]
-    return np.asarray(forward / max(float(np.linalg.norm(forward)), 1e-6))
+    c, s = math.cos(turn), math.sin(turn)
+    turned = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    return np.asarray(turned @ (forward / max(float(np.linalg.norm(forward)), 1e-6)))
 
 
 def _own_hands(rnd: random.Random, figure: Figure) -> tuple[np.ndarray, np.ndarray]:
@@ -75,9 +77,7 @@ def _own_hands(rnd: random.Random, figure: Figure) -> tuple[np.ndarray, np.ndarr
 def _offered(rnd: random.Random, figure: Figure) -> tuple[np.ndarray, np.ndarray]:
     """Eye and aim: before someone's hand, near its height."""
     hand = np.array(figure.marks["hand.R"])
-    turn = rnd.gauss(0, 0.5)
-    c, s = math.cos(turn), math.sin(turn)
-    forward = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ _forward(figure)
+    forward = _forward(figure, turn=rnd.gauss(0, 0.5))
     eye = hand + rnd.uniform(0.3, 0.6) * forward + [0, 0, rnd.uniform(-0.05, 0.25)]
     return eye, hand + np.array([0, 0, rnd.gauss(0.05, 0.08)])
 
@@ -85,9 +85,7 @@ def _offered(rnd: random.Random, figure: Figure) -> tuple[np.ndarray, np.ndarray
 def _portrait(rnd: random.Random, figure: Figure) -> tuple[np.ndarray, np.ndarray]:
     """Eye and aim: from PORTRAIT before the face, mostly from the front."""
     eyes, neck = np.array(figure.marks["eyes"]), np.array(figure.marks["neck"])
-    turn = rnd.gauss(0, 0.6)
-    c, s = math.cos(turn), math.sin(turn)
-    forward = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ _forward(figure)
+    forward = _forward(figure, turn=rnd.gauss(0, 0.6))
     eye = eyes + rnd.uniform(*PORTRAIT) * forward + [0, 0, rnd.gauss(0, 0.12)]
     share = rnd.uniform(-0.8, 1.0)  # from the chest to the eyes
     return eye, neck + share * (eyes - neck)
